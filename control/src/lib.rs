@@ -1,0 +1,1 @@
+//! What a call is: registration, authentication, set-up and tear-down of IAX2 calls, without I/O.

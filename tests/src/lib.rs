@@ -1,0 +1,1 @@
+//! Simulated world, strict checker and scenarios.
