@@ -106,7 +106,7 @@ impl DateTime {
             | u32::from(self.day & 0x1f) << 16
             | u32::from(self.hour & 0x1f) << 11
             | u32::from(self.minute & 0x3f) << 5
-            | u32::from(self.second / 2 & 0x1f)
+            | u32::from((self.second / 2) & 0x1f)
     }
 }
 
