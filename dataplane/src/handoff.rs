@@ -98,7 +98,10 @@ pub struct RelaySpec {
 
 /// What control asks of a core. Applied in order, at the start of the core's next step.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "it lives in ring slots; a box would be freed on a core")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives in ring slots; a box would be freed on a core"
+)]
 pub enum Command {
     /// Learn a peer, or take its new spec. Always before a relay names its index.
     Peer(PeerSpec),
