@@ -6,3 +6,8 @@
 
 pub mod conf;
 pub mod dialplan;
+mod engine;
+mod output;
+
+pub use engine::{Control, Setup, Stats};
+pub use output::{LogLevel, LogLine, Output, Question, Ticket, Topic};
