@@ -1,19 +1,36 @@
 //! `Control`: finds the leg a frame belongs to, drains what legs want done, keeps the timers.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use dataplane::handoff::{CoreId, Punt, RelayCells};
+use dataplane::handoff::{CoreId, PeerIndex, Punt, RelayCells};
 use dataplane::time::Instant;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
-use crate::conf::Config;
-use crate::output::{Output, Ticket};
+use crate::association::Associations;
+use crate::call::Call;
+use crate::call_token::CallTokens;
+use crate::conf::{Config, User};
+use crate::dialplan::Dialplan;
+use crate::leg::{Leg, LegState};
+use crate::limiter::Limiter;
+use crate::names::Names;
+use crate::output::{LogLevel, LogLine, Output, Ticket, Topic};
+use crate::peer::{PeerState, Peers};
+use crate::random::Random;
+use crate::registrant::Registrant;
+use crate::slab::{Key, Slab};
+use crate::timers::Timers;
 
 /// What a [`Control`] is made of.
 #[derive(Debug)]
 pub struct Setup {
     /// The configuration.
     pub config: Arc<Config>,
+    /// The dialplan.
+    pub plan: Arc<Dialplan>,
     /// What the cores publish of each relay; at least `legs_max` of them.
     pub cells: Arc<RelayCells>,
     /// How many cores there are.
@@ -26,7 +43,7 @@ pub struct Setup {
     pub unix_seconds: u64,
 }
 
-/// How much there is of what.
+/// How much there is of what, and what went no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
     /// Legs that are not resting.
@@ -37,27 +54,140 @@ pub struct Stats {
     pub calls_up: usize,
     /// Peers registered with us.
     pub registered: usize,
+    /// Full frames that could not be read.
+    pub malformed: u64,
+    /// Full frames for a call that does not exist.
+    pub strays: u64,
+    /// NEWs and REGREQs refused before any state was made for them.
+    pub refused: u64,
+    /// Answers not given to a source that had its share.
+    pub limited: u64,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    Leg(Key),
+    Call(Key),
+    Peer(u32),
+    Registrant(u32),
+    Name(Ticket),
 }
 
 /// The control plane. Feed it, then drain it: after each `handle_*` ask [`Control::poll_output`] until it has no more.
 #[derive(Debug)]
-pub struct Control {}
+pub struct Control {
+    pub(crate) config: Arc<Config>,
+    pub(crate) plan: Arc<Dialplan>,
+    pub(crate) cells: Arc<RelayCells>,
+    pub(crate) cores: u8,
+    pub(crate) started: (Instant, u64),
+    pub(crate) random: Random,
+    pub(crate) tokens: CallTokens,
+    pub(crate) associations: Associations,
+    pub(crate) legs: Slab<Leg>,
+    pub(crate) calls: Slab<Call>,
+    pub(crate) peers: Peers,
+    pub(crate) users: HashMap<String, Arc<User>, FixedState>,
+    pub(crate) registrants: Vec<Registrant>,
+    pub(crate) names: Names,
+    /// Unanswered challenges by the user name presented, known or not.
+    pub(crate) challenges: HashMap<String, u32, FixedState>,
+    pub(crate) unvalidated: u32,
+    pub(crate) timers: Timers<Due>,
+    pub(crate) outputs: VecDeque<Output>,
+    /// Answers to those we know nothing of.
+    pub(crate) strangers: Limiter,
+    /// Log lines about one source.
+    pub(crate) complaints: Limiter,
+    pub(crate) calls_made: u64,
+    pub(crate) calls_up: usize,
+    pub(crate) closing: bool,
+    pub(crate) stats: Stats,
+}
+
+const ANSWERS_PER_SECOND: u16 = 50;
+const COMPLAINTS_PER_SECOND: u16 = 5;
 
 impl Control {
     /// A control plane at rest; its first registrations and qualifications are due at once.
     pub fn new(setup: Setup) -> Self {
-        let _ = setup;
-        Self {}
+        let Setup { config, plan, cells, cores, seed, now, unix_seconds } = setup;
+        let mut random = Random::new(&seed);
+        let mut hash_seed = || random.bits() as u64;
+        let hasher = FixedState::with_seed(hash_seed());
+        let associations = Associations::new(config.dataplane.peers_max, hash_seed());
+        let strangers = Limiter::new(hash_seed(), ANSWERS_PER_SECOND);
+        let complaints = Limiter::new(hash_seed(), COMPLAINTS_PER_SECOND);
+        let tokens = CallTokens::new(&random.key(), config.general.call_token_expiration);
+        let mut users = HashMap::with_hasher(hasher.clone());
+        for user in &config.users {
+            users.insert(user.name.clone(), Arc::clone(user));
+        }
+        let legs_max = config.dataplane.legs_max;
+        let mut control = Self {
+            peers: Peers::new(&config.peers, hasher.clone()),
+            registrants: config.registers.iter().map(Registrant::new).collect(),
+            names: Names::new(),
+            challenges: HashMap::with_hasher(hasher),
+            legs: Slab::new(legs_max),
+            calls: Slab::new(legs_max),
+            timers: Timers::new(),
+            outputs: VecDeque::new(),
+            stats: Stats::default(),
+            started: (now, unix_seconds),
+            unvalidated: 0,
+            calls_made: 0,
+            calls_up: 0,
+            closing: false,
+            config,
+            plan,
+            cells,
+            cores,
+            random,
+            tokens,
+            associations,
+            users,
+            strangers,
+            complaints,
+        };
+        control.start_names(now);
+        control.start_peers(now);
+        control.start_registrants(now);
+        control
     }
 
     /// Something a core handed over.
     pub fn handle_punt(&mut self, now: Instant, core: CoreId, punt: Punt<'_>) {
-        let _ = (now, core, punt);
+        match punt {
+            Punt::Full { local, remote, octets } => {
+                if let Some(pair) = self.associations.find(local, remote) {
+                    self.heard_on(core, pair);
+                }
+                self.handle_full(now, core, (local, remote), octets);
+            }
+            Punt::Voice { relay, heard, audio } => self.voice_punted(now, relay, heard, audio),
+            Punt::Stray { local, remote, .. } => {
+                if let Some(pair) = self.associations.find(local, remote) {
+                    self.heard_on(core, pair);
+                }
+            }
+            Punt::Removed(relay) => self.relay_removed(now, relay),
+        }
     }
 
     /// `now` reached [`Control::deadline`]. Called early, it does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.associations.wake_rested(now);
+        while let Some((at, due)) = self.timers.due(now) {
+            match due {
+                Due::Leg(leg) => self.leg_due(now, at, leg),
+                Due::Call(call) => self.call_due(now, call),
+                Due::Peer(peer) => self.peer_due(now, peer),
+                Due::Registrant(index) => self.registrant_due(now, index),
+                Due::Name(ticket) => self.name_due(now, ticket),
+            }
+        }
     }
 
     /// A name was looked up, or could not be (with the reason in words).
@@ -67,31 +197,92 @@ impl Control {
         ticket: Ticket,
         answer: Result<SocketAddr, String>,
     ) {
-        let _ = (now, ticket, answer);
+        self.name_resolved(now, ticket, answer);
     }
 
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
     /// When [`Control::handle_timeout`] is next due.
     pub fn deadline(&self) -> Instant {
-        Instant::FAR_FUTURE
+        self.timers.deadline().min(self.associations.deadline())
     }
 
     /// Hangs up every call with cause 41 (temporary failure), takes no new ones and releases our registrations.
     pub fn shut_down(&mut self, now: Instant) {
-        let _ = now;
+        self.closing = true;
+        let calls: Vec<Key> = self.calls.iter().map(|(key, _)| key).collect();
+        for call in calls {
+            self.abandon_call(now, call);
+        }
+        self.release_registrations(now);
+        let probes = |leg: &Leg| matches!(leg.work, crate::leg::Work::Probe(_));
+        let probes: Vec<Key> =
+            self.legs.iter().filter(|(_, leg)| probes(leg)).map(|(key, _)| key).collect();
+        for probe in probes {
+            self.release(now, probe, true);
+        }
     }
 
     /// Whether nothing is in the air any more: after [`Control::shut_down`], the time to exit.
     pub fn is_idle(&self) -> bool {
-        true
+        self.legs.len() == 0 && self.calls.len() == 0 && self.outputs.is_empty()
     }
 
     /// How much there is of what.
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        Stats {
+            legs: self.legs.len(),
+            calls: self.calls.len(),
+            calls_up: self.calls_up,
+            registered: self.peers.iter().filter(|peer| peer.is_registered()).count(),
+            ..self.stats
+        }
+    }
+
+    /// Tells the operator.
+    pub(crate) fn log(&mut self, level: LogLevel, topic: Topic, text: String) {
+        self.outputs.push_back(Output::Log(LogLine { level, topic, text }));
+    }
+
+    /// Tells the operator of something a source did, but not of each time in a flood.
+    pub(crate) fn complain(&mut self, now: Instant, topic: Topic, source: SocketAddr, text: String) {
+        if self.complaints.allows(now, source.ip()) {
+            self.log(LogLevel::Warning, topic, text);
+        } else {
+            self.stats.limited += 1;
+        }
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn unix_now(&self, now: Instant) -> u64 {
+        self.started.1 + now.since(self.started.0).as_secs()
+    }
+
+    /// A leg whose key somebody holds, if it has not ended meanwhile.
+    pub(crate) fn leg(&mut self, key: Key) -> Option<&mut Leg> {
+        self.legs.get_mut(key)
+    }
+
+    /// The remote address of a leg.
+    pub(crate) fn remote_of(&self, leg: Key) -> Option<SocketAddr> {
+        self.legs.get(leg).map(|leg| self.associations.get(leg.pair).remote)
+    }
+
+    /// The configured peer at a leg's address, if there is one with `trunk=yes`.
+    pub(crate) fn trunk_peer_at(&self, pair: PeerIndex) -> Option<&PeerState> {
+        self.peers.at(self.associations.get(pair).remote).find(|peer| peer.config.trunk)
+    }
+
+    /// Whether a leg has agreed on a format.
+    pub(crate) fn is_linked(&self, leg: Key) -> bool {
+        self.legs.get(leg).is_some_and(|leg| leg.state.carries_voice())
+    }
+
+    /// A leg's state.
+    pub(crate) fn state_of(&self, leg: Key) -> Option<LegState> {
+        self.legs.get(leg).map(|leg| leg.state)
     }
 }

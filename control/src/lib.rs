@@ -1,13 +1,41 @@
 //! What a call is: registration, authentication, set-up and tear-down of IAX2 calls.
 //!
 //! Sans-I/O: datagrams, the time, random octets, resolved names and the configuration's text come in as arguments;
-//! what is to be done comes out of `Control::poll_output`. No socket, clock, thread or file is known here.
+//! what is to be done comes out of [`Control::poll_output`]. No socket, clock, thread or file is known here.
 #![forbid(unsafe_code)]
 
 pub mod conf;
 pub mod dialplan;
-mod engine;
-mod output;
 
+mod admission;
+mod association;
+mod auth;
+mod call;
+mod call_token;
+mod cause;
+mod codec;
+mod dispatch;
+mod elements;
+mod engine;
+mod identity;
+mod incoming;
+mod leg;
+mod limiter;
+mod media;
+mod message;
+mod names;
+mod outgoing;
+mod output;
+mod peer;
+mod qualify;
+mod random;
+mod registrant;
+mod registrar;
+mod reliable;
+mod slab;
+mod timers;
+mod transport;
+
+pub use cause::Cause;
 pub use engine::{Control, Setup, Stats};
 pub use output::{LogLevel, LogLine, Output, Question, Ticket, Topic};

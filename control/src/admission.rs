@@ -1,0 +1,258 @@
+//! Who may come in: frames that belong to no leg, call tokens, limits, and the stateless answers to all of them.
+//!
+//! Until its token returns, a stranger is remembered nowhere and gets no more octets than it sent, give or take a
+//! dozen.
+
+use std::net::IpAddr;
+
+use dataplane::handoff::CoreId;
+use dataplane::time::Instant;
+use dataplane::wire::{FrameType, IaxSubclass};
+
+use crate::conf::{MaxCallNumbers, RequireToken};
+use crate::elements::printable;
+use crate::engine::Control;
+use crate::message;
+use crate::output::Topic;
+use crate::transport::{Address, HeardFrame};
+
+/// What an opening frame's token says of its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    /// It hears us.
+    Valid,
+    /// It brought none, and need not.
+    NotNeeded,
+    /// It has been answered, or refused.
+    Dealt,
+}
+
+impl Control {
+    /// A full frame that belongs to no leg.
+    pub(crate) fn handle_without_leg(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        heard: &HeardFrame<'_>,
+    ) {
+        let header = *heard.frame.header();
+        match (heard.iax(), header.destination) {
+            (Some(IaxSubclass::Poke), None) => {
+                if self.strangers.allows(now, from.1.ip()) {
+                    self.send_stateless(core, from, &header, IaxSubclass::Pong, &[]);
+                } else {
+                    self.stats.limited += 1;
+                }
+            }
+            (Some(IaxSubclass::New), None) => self.admit(now, core, from, heard, IaxSubclass::New),
+            (Some(subclass @ (IaxSubclass::RegReq | IaxSubclass::RegRel)), None) => {
+                self.admit(now, core, from, heard, subclass);
+            }
+            (Some(IaxSubclass::New), Some(_)) => self.refuse(now, core, from, heard, IaxSubclass::Reject),
+            (Some(IaxSubclass::RegReq | IaxSubclass::RegRel), Some(_)) => {
+                self.refuse(now, core, from, heard, IaxSubclass::RegRej);
+            }
+            _ => self.stray(now, core, from, heard),
+        }
+    }
+
+    /// A frame of a call that does not exist (any more). INVAL helps Yate and libiax2 drop dead calls; only those we
+    /// know by configuration or registration get it, and never in answer to one.
+    fn stray(&mut self, now: Instant, core: CoreId, from: Address, heard: &HeardFrame<'_>) {
+        self.stats.strays += 1;
+        let header = *heard.frame.header();
+        let answerable = heard.iax().is_none_or(|subclass| {
+            subclass.is_numbered()
+                && !matches!(subclass, IaxSubclass::CallToken | IaxSubclass::Pong | IaxSubclass::FwDownl)
+        });
+        let known = self.peers.at(from.1).next().is_some();
+        let named = header.destination.filter(|number| *number != dataplane::wire::CallNumber::NO_CALL);
+        let Some(ours) = named.filter(|_| answerable && known) else { return };
+        if !self.strangers.allows(now, from.1.ip()) {
+            self.stats.limited += 1;
+            return;
+        }
+        let inval = dataplane::wire::FullHeader {
+            source: ours,
+            destination: Some(header.source),
+            retransmission: false,
+            timestamp: dataplane::wire::Timestamp(0),
+            oseqno: header.iseqno,
+            iseqno: header.oseqno,
+            frame_type: FrameType::Iax,
+            subclass: dataplane::wire::Subclass::iax(IaxSubclass::Inval),
+        };
+        self.send_raw(core, from, crate::leg::full_frame(&inval, &[]));
+    }
+
+    /// A frame that would open a leg: its token, its source's limits, then who it is.
+    fn admit(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        heard: &HeardFrame<'_>,
+        subclass: IaxSubclass,
+    ) {
+        let calling = subclass == IaxSubclass::New;
+        let refusal = if calling { IaxSubclass::Reject } else { IaxSubclass::RegRej };
+        let validated = match self.check_token(now, core, from, heard, calling) {
+            Token::Dealt => return,
+            Token::Valid => true,
+            Token::NotNeeded => false,
+        };
+        let over = match () {
+            () if self.closing => Some("the switch is stopping".to_owned()),
+            () if !validated && self.unvalidated >= u32::from(self.config.general.max_call_numbers_nonvalidated) => {
+                Some(format!(
+                    "{} legs without a call token are up (maxcallnumbers_nonvalidated)",
+                    self.unvalidated
+                ))
+            }
+            () => self.over_limit(from.1.ip()),
+        };
+        if let Some(why) = over {
+            self.refuse(now, core, from, heard, refusal);
+            return self.complain(
+                now,
+                Topic::Admission,
+                from.1,
+                format!("{} from {} refused: {why}", subclass.name(), from.1),
+            );
+        }
+        let opened = if calling {
+            self.call_arrived(now, core, from, heard, validated)
+        } else {
+            self.registration_arrived(now, core, from, heard, validated)
+        };
+        if !opened {
+            self.refuse(now, core, from, heard, refusal);
+            let text = format!(
+                "{} from {} refused: no call number, leg or peer is free (legs_max, peers_max)",
+                subclass.name(),
+                from.1
+            );
+            self.complain(now, Topic::Admission, from.1, text);
+        }
+    }
+
+    fn check_token(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        heard: &HeardFrame<'_>,
+        calling: bool,
+    ) -> Token {
+        let refusal = if calling { IaxSubclass::Reject } else { IaxSubclass::RegRej };
+        match heard.elements.call_token {
+            Some([]) => {
+                let token = message::call_token(&self.tokens.make(now, from.1));
+                let header = *heard.frame.header();
+                self.send_stateless(core, from, &header, IaxSubclass::CallToken, &token);
+                Token::Dealt
+            }
+            Some(token) if self.tokens.is_valid(now, from.1, token) => {
+                self.token_was_valid(heard, calling);
+                Token::Valid
+            }
+            Some(_) => {
+                self.refuse(now, core, from, heard, refusal);
+                let text = format!("{} sent a wrong or expired call token", from.1);
+                self.complain(now, Topic::Admission, from.1, text);
+                Token::Dealt
+            }
+            None if self.token_required(heard, calling, from.1.ip()) => {
+                self.refuse(now, core, from, heard, refusal);
+                let name = heard.elements.named_user().map_or("guest".to_owned(), printable);
+                let text = format!(
+                    "{} sent no call token, as user \"{name}\": put its address in calltokenoptional or \
+                     requirecalltoken=no in its section, if it cannot",
+                    from.1
+                );
+                self.complain(now, Topic::Admission, from.1, text);
+                Token::Dealt
+            }
+            None => Token::NotNeeded,
+        }
+    }
+
+    /// Whether the section named (`guest` if none is) demands a token of this source.
+    fn token_required(&self, heard: &HeardFrame<'_>, calling: bool, source: IpAddr) -> bool {
+        let name = heard.elements.named_user().unwrap_or(b"guest");
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        let user = self.users.get(name).filter(|_| calling);
+        let peer = self.peers.by_name(name);
+        let of_section = match (user, peer) {
+            (Some(user), _) => Some((user.require_call_token, None)),
+            (None, Some(peer)) => Some((peer.config.require_call_token, Some(peer))),
+            (None, None) => None,
+        };
+        let learnt = self.peers.has_proved_tokens(name);
+        let set = of_section.and_then(|(set, _)| set).or(self.config.general.require_call_token);
+        match set {
+            Some(RequireToken::Yes) => true,
+            Some(RequireToken::No) => false,
+            Some(RequireToken::Auto) => learnt,
+            None => !self.config.general.call_token_optional.iter().any(|net| net.contains(&source)),
+        }
+    }
+
+    /// `requirecalltoken=auto` means yes from the first valid token on.
+    fn token_was_valid(&mut self, heard: &HeardFrame<'_>, calling: bool) {
+        let name = heard.elements.named_user().unwrap_or(b"guest");
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        let known = if calling { self.users.contains_key(name) } else { self.peers.by_name(name).is_some() };
+        if known {
+            self.peers.tokens_proved(name);
+        }
+    }
+
+    /// Which limit on its legs an address has reached, if any.
+    pub(crate) fn over_limit(&self, ip: IpAddr) -> Option<String> {
+        let legs = self.associations.legs_of(ip);
+        let general = &self.config.general;
+        let peer = self.peers.iter().filter(|peer| peer.address.is_some_and(|at| at.ip() == ip));
+        let of_peer = peer.map(|peer| match (peer.config.max_call_numbers, general.max_call_numbers) {
+            (Some(limit), _) | (None, MaxCallNumbers::Limit(limit)) => (limit, "maxcallnumbers"),
+            (None, MaxCallNumbers::Default) if peer.config.trunk => {
+                (general.trunk_max_call_numbers, "trunk_max_call_numbers")
+            }
+            (None, MaxCallNumbers::Default) => (STRANGER_LEGS, "maxcallnumbers"),
+        });
+        let of_range = || {
+            let covering = self.config.call_number_limits.iter().filter(|(net, _)| net.contains(&ip));
+            let longest = covering.max_by_key(|(net, _)| net.prefix_len());
+            longest.map(|(_, limit)| (*limit, "callnumberlimits"))
+        };
+        let (limit, name) = of_peer.max().or_else(of_range).unwrap_or(match general.max_call_numbers {
+            MaxCallNumbers::Limit(limit) => (limit, "maxcallnumbers"),
+            MaxCallNumbers::Default => (STRANGER_LEGS, "maxcallnumbers"),
+        });
+        (legs >= u32::from(limit)).then(|| {
+            format!("{ip} has {legs} legs, those at rest for a minute included; {name} is {limit}")
+        })
+    }
+
+    /// REJECT or REGREJ without any leg behind it, and without a reason: the wire tells a stranger nothing.
+    fn refuse(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        heard: &HeardFrame<'_>,
+        subclass: IaxSubclass,
+    ) {
+        self.stats.refused += 1;
+        if self.strangers.allows(now, from.1.ip()) {
+            let header = *heard.frame.header();
+            self.send_stateless(core, from, &header, subclass, &[]);
+        } else {
+            self.stats.limited += 1;
+        }
+    }
+}
+
+/// `maxcallnumbers` for addresses without a word about them.
+const STRANGER_LEGS: u16 = 2048;

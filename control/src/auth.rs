@@ -1,0 +1,92 @@
+//! The MD5 method: challenges, answers and their check (RFC 5456 §8.6.14, §8.6.15).
+
+use md5::{Digest, Md5};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::conf::Secret;
+use crate::random::Random;
+
+/// A challenge: nine decimal digits, as the field sends them; opaque to the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Challenge([u8; 9]);
+
+impl Challenge {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let mut left = 100_000_000 + random.below(900_000_000);
+        let mut digits = [0; 9];
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        Self(digits)
+    }
+
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether `answer` is the MD5 of this challenge and one of `secrets`, in hex of either case.
+    ///
+    /// All secrets are tried, whichever fits, so that the time tells nothing.
+    pub(crate) fn is_met_by(&self, answer: &[u8], secrets: &[Secret]) -> bool {
+        let Some(answer) = from_hex(answer) else { return false };
+        let met = secrets.iter().fold(Choice::from(0), |met, secret| {
+            met | md5_of(&self.0, secret).as_slice().ct_eq(answer.as_slice())
+        });
+        met.into()
+    }
+}
+
+/// The answer to a peer's challenge: 32 lower-case hex digits of MD5(challenge, secret).
+pub(crate) fn answer(challenge: &[u8], secret: &Secret) -> [u8; 32] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut out = [0; 32];
+    for (pair, octet) in out.chunks_exact_mut(2).zip(md5_of(challenge, secret)) {
+        pair.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
+    }
+    out
+}
+
+fn md5_of(challenge: &[u8], secret: &Secret) -> [u8; 16] {
+    let mut hash = Md5::new();
+    hash.update(challenge);
+    hash.update(secret.reveal());
+    hash.finalize().into()
+}
+
+fn from_hex(text: &[u8]) -> Option<[u8; 16]> {
+    let digit = |octet: u8| (octet as char).to_digit(16).map(|value| value as u8);
+    let text = <&[u8; 32]>::try_from(text).ok()?;
+    let mut out = [0; 16];
+    for (octet, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
+        *octet = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_s_vector() {
+        let secret = Secret::new("secret");
+        assert_eq!(&answer(b"123456789", &secret), b"7ccde16e862dfe7681297713e9e9cadb");
+        let challenge = Challenge(*b"123456789");
+        assert!(challenge.is_met_by(b"7ccde16e862dfe7681297713e9e9cadb", &[secret.clone()]));
+        assert!(challenge.is_met_by(b"7CCDE16E862DFE7681297713E9E9CADB", &[secret.clone()]));
+        assert!(!challenge.is_met_by(b"7ccde16e862dfe7681297713e9e9cadc", &[secret.clone()]));
+        assert!(!challenge.is_met_by(b"7ccde16e862dfe7681297713e9e9cad", &[secret]));
+    }
+
+    #[test]
+    fn each_of_several_secrets_opens_and_none_opens_nothing() {
+        let challenge = Challenge::new(&mut Random::new(&[1; 32]));
+        assert!(challenge.text().iter().all(u8::is_ascii_digit));
+        let secrets = [Secret::new("one"), Secret::new("two")];
+        for secret in &secrets {
+            assert!(challenge.is_met_by(&answer(challenge.text(), secret), &secrets));
+        }
+        assert!(!challenge.is_met_by(&answer(challenge.text(), &secrets[0]), &[]));
+    }
+}

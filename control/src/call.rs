@@ -1,0 +1,451 @@
+//! A call: a caller's leg, the dialplan's walk for it, and the legs called until one answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataplane::time::Instant;
+use dataplane::wire::{ControlSubclass, FrameType, IaxSubclass, MediaFormat, Subclass};
+
+use crate::cause::Cause;
+use crate::conf::User;
+use crate::dialplan::{DialOptions, DialRequest, DialResult, DialStatus, Step, Walk};
+use crate::engine::{Control, Due};
+use crate::identity::Identity;
+use crate::leg::{Ending, Event, LegState};
+use crate::message;
+use crate::output::{LogLevel, Topic};
+use crate::reliable::OnAck;
+use crate::slab::Key;
+use crate::transport::iax;
+
+/// Steps of a dialplan taken for one call without waiting; more is a loop.
+const STEPS_MAX: u32 = 100;
+
+/// Two legs bridged, or one being routed.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// A number for the log, never used twice.
+    pub(crate) id: u64,
+    pub(crate) caller: Key,
+    pub(crate) user: Arc<User>,
+    /// The leg the caller talks to; before the answer only where a single one is called.
+    pub(crate) callee: Option<Key>,
+    /// Formats in which the caller's leg may be accepted, the best first; one, once it has been.
+    pub(crate) candidates: Vec<MediaFormat>,
+    pub(crate) answered: Option<Instant>,
+    /// The Dial under way.
+    pub(crate) dial: Option<Box<Dial>>,
+    /// The dialplan's walk; gone once it has no more say.
+    pub(crate) walk: Option<Box<Walk>>,
+    pub(crate) identity: Option<Box<Identity>>,
+    /// The cause the caller will be told if nothing better comes.
+    pub(crate) cause: Cause,
+    pub(crate) reason: Option<String>,
+    pub(crate) options: DialOptions,
+    /// Time-out of the Dial, or end of the conversation allowed.
+    pub(crate) due_at: Instant,
+}
+
+/// A Dial under way.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    /// Legs that have not failed yet.
+    pub(crate) legs: Vec<Key>,
+    /// The best of what failed so far.
+    pub(crate) result: DialResult,
+    pub(crate) rang: bool,
+}
+
+impl Control {
+    /// Goes on with a call's dialplan until it has to wait, or the call ends.
+    pub(crate) fn run_dialplan(&mut self, now: Instant, key: Key) {
+        for _ in 0..STEPS_MAX {
+            let Some(walk) = self.calls.get_mut(key).and_then(|call| call.walk.as_mut()) else { return };
+            match walk.step() {
+                Step::Dial(request) => {
+                    if self.dial(now, key, request) {
+                        return;
+                    }
+                }
+                Step::Answer => self.answer_caller(now, key),
+                Step::Progress => self.tell_caller(now, key, ControlSubclass::Progress),
+                Step::Ringing => self.tell_caller(now, key, ControlSubclass::Ringing),
+                Step::Proceeding => self.tell_caller(now, key, ControlSubclass::Proceeding),
+                Step::Busy => return self.end_with_tone(now, key, ControlSubclass::Busy, Cause::BUSY),
+                Step::Congestion => {
+                    let congestion = ControlSubclass::Congestion;
+                    return self.end_with_tone(now, key, congestion, Cause::CONGESTION);
+                }
+                Step::Hangup(cause) => return self.end_by_dialplan(now, key, Cause(cause)),
+                Step::FallThrough => return self.end_by_fall_through(now, key),
+            }
+        }
+        self.refuse_call(now, key, Cause::TEMPORARY_FAILURE, "its dialplan goes round in circles");
+    }
+
+    /// Places the calls of a Dial. `false`: none could be placed, and the walk has been told.
+    fn dial(&mut self, now: Instant, key: Key, request: DialRequest) -> bool {
+        let Some(call) = self.calls.get_mut(key) else { return true };
+        call.options = request.options;
+        let offered = self.offer_for(key, &request.destinations);
+        let result = DialResult { status: DialStatus::ChanUnavail, cause: Cause::ABSENT.0 };
+        let mut dial = Dial { legs: Vec::new(), result, rang: false };
+        for destination in &request.destinations {
+            match self.place(now, key, destination, &offered, &request.caller) {
+                Ok(leg) => dial.legs.push(leg),
+                Err(refusal) => {
+                    dial.result = result_of(refusal.cause, dial.result, dial.legs.is_empty());
+                    self.note_reason(key, refusal.cause, format!("{}: {}", request.line, refusal.why));
+                }
+            }
+        }
+        let placed = !dial.legs.is_empty();
+        if !placed {
+            self.dial_over(key, dial.result);
+            return false;
+        }
+        let Some(call) = self.calls.get_mut(key) else { return true };
+        call.due_at = request.timeout.map_or(Instant::FAR_FUTURE, |timeout| now + timeout);
+        call.dial = Some(Box::new(dial));
+        self.rearm_call(key);
+        if request.options.ring {
+            self.tell_caller(now, key, ControlSubclass::Ringing);
+        }
+        true
+    }
+
+    /// A Dial ended without an answer: the walk hears of it, the call keeps the cause.
+    fn dial_over(&mut self, key: Key, result: DialResult) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        call.dial = None;
+        call.callee = None;
+        call.due_at = Instant::FAR_FUTURE;
+        call.cause = Cause(result.cause);
+        if let Some(walk) = &mut call.walk {
+            walk.dialled(result);
+        }
+    }
+
+    /// Why a call may fail, kept for its one line in the log.
+    pub(crate) fn note_reason(&mut self, key: Key, cause: Cause, why: String) {
+        if let Some(call) = self.calls.get_mut(key) {
+            call.cause = cause;
+            call.reason = Some(why);
+        }
+    }
+
+    /// A leg called has agreed on a format.
+    pub(crate) fn callee_accepted(&mut self, now: Instant, key: Key, leg: Key, format: MediaFormat) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let alone = call.dial.as_ref().is_some_and(|dial| dial.legs.len() == 1);
+        if alone {
+            call.callee = Some(leg);
+        }
+        self.accept_caller(now, key, Some(format));
+        if alone {
+            self.bridge(now, key);
+        }
+    }
+
+    /// RINGING, PROCEEDING, PROGRESS, ANSWER, BUSY or CONGESTION from a leg called.
+    pub(crate) fn callee_says(&mut self, now: Instant, leg: Key, control: ControlSubclass) {
+        let Some(key) = self.legs.get(leg).and_then(|leg| leg.call) else { return };
+        match control {
+            ControlSubclass::Answer => self.callee_answered(now, key, leg),
+            ControlSubclass::Busy => {
+                self.call_leg_ended(now, leg, Cause::BUSY, None, Ending::Hangup(Cause::BUSY));
+            }
+            ControlSubclass::Congestion => {
+                let cause = Cause::CONGESTION;
+                self.call_leg_ended(now, leg, cause, None, Ending::Hangup(cause));
+            }
+            _ => {
+                let Some(call) = self.calls.get_mut(key) else { return };
+                let alone = call.callee == Some(leg);
+                let first_ring = control == ControlSubclass::Ringing
+                    && call.dial.as_mut().is_some_and(|dial| !std::mem::replace(&mut dial.rang, true));
+                if alone || first_ring {
+                    self.tell_caller(now, key, control);
+                }
+            }
+        }
+    }
+
+    fn callee_answered(&mut self, now: Instant, key: Key, leg: Key) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let Some(dial) = call.dial.take() else { return };
+        call.callee = Some(leg);
+        call.due_at = call.options.limit.map_or(Instant::FAR_FUTURE, |limit| now + limit);
+        let elsewhere = call.options.answered_elsewhere;
+        let cancel = call.options.cancel_cause.map(Cause);
+        let normal = if elsewhere { Cause::ANSWERED_ELSEWHERE } else { Cause::NORMAL };
+        for other in dial.legs.into_iter().filter(|other| *other != leg) {
+            self.end_leg(now, other, Ending::Hangup(cancel.unwrap_or(normal)));
+        }
+        if let Some(state) = self.legs.get_mut(leg).map(|leg| &mut leg.state) {
+            *state = state.on(Event::Answer).unwrap_or(*state);
+        }
+        self.answer_caller(now, key);
+        self.bridge(now, key);
+        self.rearm_call(key);
+        if let Some(call) = self.calls.get_mut(key).filter(|call| !call.options.go_on) {
+            call.walk = None; // the leg's end will end the call
+            call.identity = None;
+        }
+    }
+
+    /// ACCEPT to the caller, if it has not had it: in this format, or the best.
+    pub(crate) fn accept_caller(&mut self, now: Instant, key: Key, format: Option<MediaFormat>) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let caller = call.caller;
+        if self.state_of(caller) != Some(LegState::Waiting) {
+            return;
+        }
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let Some(format) = format.or(call.candidates.first().copied()) else { return };
+        call.candidates = vec![format]; // whoever is called later is offered only this
+        if let Some(leg) = self.legs.get_mut(caller) {
+            leg.state = leg.state.on(Event::Accept).unwrap_or(leg.state);
+        }
+        let data = message::format(format);
+        self.send(now, caller, iax(IaxSubclass::Accept), &data, OnAck::Nothing);
+    }
+
+    /// ANSWER to the caller, once.
+    fn answer_caller(&mut self, now: Instant, key: Key) {
+        self.accept_caller(now, key, None);
+        let Some(call) = self.calls.get_mut(key).filter(|call| call.answered.is_none()) else { return };
+        call.answered = Some(now);
+        self.calls_up += 1;
+        let caller = call.caller;
+        if let Some(leg) = self.legs.get_mut(caller) {
+            leg.state = leg.state.on(Event::Answer).unwrap_or(leg.state);
+        }
+        self.say(now, caller, ControlSubclass::Answer);
+    }
+
+    /// A control frame to the caller, which is accepted first if need be.
+    fn tell_caller(&mut self, now: Instant, key: Key, control: ControlSubclass) {
+        self.accept_caller(now, key, None);
+        if let Some(call) = self.calls.get(key).filter(|call| call.answered.is_none()) {
+            self.say(now, call.caller, control);
+        }
+    }
+
+    fn say(&mut self, now: Instant, leg: Key, control: ControlSubclass) {
+        let kind = (FrameType::Control, Subclass::control(control));
+        self.send(now, leg, kind, &[], OnAck::Nothing);
+    }
+
+    /// A leg of a call is over, by its peer's doing or ours: what that means for the rest of the call.
+    pub(crate) fn call_leg_ended(
+        &mut self,
+        now: Instant,
+        leg: Key,
+        cause: Cause,
+        why: Option<&str>,
+        how: Ending,
+    ) {
+        let Some(key) = self.legs.get(leg).and_then(|leg| leg.call) else {
+            return self.end_leg(now, leg, how);
+        };
+        let Some(call) = self.calls.get(key) else { return self.end_leg(now, leg, how) };
+        if call.caller == leg {
+            return self.caller_ended(now, key, cause, why, how);
+        }
+        if call.dial.is_some() {
+            return self.callee_failed(now, key, leg, cause, why, how);
+        }
+        if call.callee == Some(leg) {
+            self.end_leg(now, leg, how);
+            return self.conversation_ended(now, key, cause, why);
+        }
+        self.end_leg(now, leg, how);
+    }
+
+    /// The caller has gone: so goes everything.
+    fn caller_ended(&mut self, now: Instant, key: Key, cause: Cause, why: Option<&str>, how: Ending) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let caller = call.caller;
+        let mut legs: Vec<Key> = call.callee.into_iter().collect();
+        if let Some(dial) = call.dial.take() {
+            legs.extend(dial.legs.into_iter().filter(|leg| call.callee != Some(*leg)));
+        }
+        self.end_leg(now, caller, how);
+        for leg in legs {
+            self.end_leg(now, leg, Ending::Hangup(cause));
+        }
+        let said = why.map_or_else(String::new, |why| format!(": {why}"));
+        self.call_over(now, key, cause, &format!("the caller left{said}"), why.is_some());
+    }
+
+    /// A leg called has failed before the answer: the next one, or the dialplan's next line.
+    fn callee_failed(
+        &mut self,
+        now: Instant,
+        key: Key,
+        leg: Key,
+        cause: Cause,
+        why: Option<&str>,
+        how: Ending,
+    ) {
+        let name = self.remote_of(leg).map_or_else(String::new, |remote| remote.to_string());
+        self.end_leg(now, leg, how);
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let Some(dial) = &mut call.dial else { return };
+        let before = dial.legs.len();
+        dial.legs.retain(|other| *other != leg);
+        if dial.legs.len() == before {
+            return;
+        }
+        dial.result = result_of(cause, dial.result, before == 1);
+        let over = dial.legs.is_empty().then_some(dial.result);
+        let said = why.map_or_else(String::new, |why| format!(" {why},"));
+        self.note_reason(key, cause, format!("{name}:{said} cause {cause}"));
+        if let Some(result) = over {
+            self.dial_over(key, result);
+            self.run_dialplan(now, key);
+        }
+    }
+
+    /// The leg that was talked to has gone.
+    fn conversation_ended(&mut self, now: Instant, key: Key, cause: Cause, why: Option<&str>) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        call.callee = None;
+        if call.options.go_on && why.is_none() && call.walk.is_some() {
+            self.dial_over(key, DialResult { status: DialStatus::Answer, cause: cause.0 });
+            return self.run_dialplan(now, key);
+        }
+        let caller = call.caller;
+        self.end_leg(now, caller, Ending::Hangup(cause));
+        let said = why.map_or_else(String::new, |why| format!(": {why}"));
+        self.call_over(now, key, cause, &format!("the called side left{said}"), why.is_some());
+    }
+
+    /// The Dial's time is up, or the conversation's.
+    pub(crate) fn call_due(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        if now < call.due_at {
+            return self.rearm_call(key);
+        }
+        call.due_at = Instant::FAR_FUTURE;
+        let Some(dial) = call.dial.take() else {
+            return self.abandon(now, key, Cause::NORMAL, "its time is up");
+        };
+        let cancel = call.options.cancel_cause.map_or(Cause::NORMAL, Cause);
+        for leg in dial.legs {
+            self.end_leg(now, leg, Ending::Hangup(cancel));
+        }
+        self.note_reason(key, Cause::NO_ANSWER, "nobody answered in time".to_owned());
+        let result = DialResult { status: DialStatus::NoAnswer, cause: Cause::NO_ANSWER.0 };
+        self.dial_over(key, result);
+        self.run_dialplan(now, key);
+    }
+
+    /// Arms a call's timer.
+    pub(crate) fn rearm_call(&mut self, key: Key) {
+        if let Some(call) = self.calls.get(key).filter(|call| call.due_at != Instant::FAR_FUTURE) {
+            self.timers.arm(call.due_at, Due::Call(key));
+        }
+    }
+
+    /// Ends a call because the process ends.
+    pub(crate) fn abandon_call(&mut self, now: Instant, key: Key) {
+        self.abandon(now, key, Cause::TEMPORARY_FAILURE, "the switch is stopping");
+    }
+
+    fn abandon(&mut self, now: Instant, key: Key, cause: Cause, why: &str) {
+        let Some(call) = self.calls.get(key) else { return };
+        let caller = call.caller;
+        let how = self.ending_for_caller(caller, cause);
+        self.caller_ended(now, key, cause, Some(why), how);
+    }
+
+    /// BUSY or CONGESTION to a caller that has been accepted, then the end; a plain refusal to one that has not.
+    fn end_with_tone(&mut self, now: Instant, key: Key, tone: ControlSubclass, cause: Cause) {
+        let Some(call) = self.calls.get(key) else { return };
+        let caller = call.caller;
+        if call.answered.is_none() && self.is_linked(caller) {
+            self.say(now, caller, tone);
+        }
+        self.end_by_dialplan(now, key, cause);
+    }
+
+    /// The dialplan has no more lines: DIALSTATUS decides how, the last Dial's cause is told.
+    fn end_by_fall_through(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.get(key) else { return };
+        match call.cause {
+            Cause::BUSY => self.end_with_tone(now, key, ControlSubclass::Busy, Cause::BUSY),
+            Cause::NORMAL | Cause::NO_ANSWER => self.end_by_dialplan(now, key, call.cause),
+            cause => self.end_with_tone(now, key, ControlSubclass::Congestion, cause),
+        }
+    }
+
+    fn end_by_dialplan(&mut self, now: Instant, key: Key, cause: Cause) {
+        let Some(call) = self.calls.get(key) else { return };
+        let line = call.walk.as_ref().map_or("", |walk| walk.line()).to_owned();
+        let failure = call.walk.as_ref().and_then(|walk| walk.failure().map(str::to_owned));
+        let reason = failure.or_else(|| call.reason.clone());
+        let why = reason.unwrap_or_else(|| format!("{line} ended it"));
+        if call.answered.is_some() {
+            let how = Ending::Hangup(cause);
+            let caller = call.caller;
+            self.end_leg(now, caller, how);
+            return self.call_over(now, key, cause, &why, false);
+        }
+        self.refuse_call(now, key, cause, &why);
+    }
+
+    /// Ends a call that nobody answered: REJECT, or HANGUP to a caller that has been accepted.
+    pub(crate) fn refuse_call(&mut self, now: Instant, key: Key, cause: Cause, why: &str) {
+        let Some(call) = self.calls.get(key) else { return };
+        let caller = call.caller;
+        let how = self.ending_for_caller(caller, cause);
+        self.end_leg(now, caller, how);
+        self.call_over(now, key, cause, why, true);
+    }
+
+    fn ending_for_caller(&self, caller: Key, cause: Cause) -> Ending {
+        match self.state_of(caller) {
+            Some(LegState::Waiting) => Ending::Reject(cause),
+            _ => Ending::Hangup(cause),
+        }
+    }
+
+    /// Forgets a call whose legs have been told, with its one line in the log.
+    fn call_over(&mut self, now: Instant, key: Key, cause: Cause, why: &str, failed: bool) {
+        let Some(call) = self.calls.remove(key) else { return };
+        let talked = call.answered.map(|answered| now.since(answered));
+        if talked.is_some() {
+            self.calls_up -= 1;
+        }
+        let unanswered = talked.is_none();
+        let level = if failed { LogLevel::Warning } else { LogLevel::Info };
+        let talked = talked.unwrap_or(Duration::ZERO).as_secs_f64();
+        let state =
+            if unanswered { "not answered".to_owned() } else { format!("talked {talked:.1} s") };
+        let text = format!("call {} of {}: {why}; cause {cause}, {state}", call.id, call.user.name);
+        self.log(level, Topic::Call, text);
+    }
+}
+
+/// What several failures of one Dial come to: BUSY if any was busy, else CONGESTION, else the last.
+fn result_of(cause: Cause, before: DialResult, alone: bool) -> DialResult {
+    let status = match cause {
+        Cause::BUSY => DialStatus::Busy,
+        Cause::CONGESTION | Cause::SWITCH_CONGESTION => DialStatus::Congestion,
+        Cause::NORMAL | Cause::NO_ANSWER => DialStatus::NoAnswer,
+        _ => DialStatus::ChanUnavail,
+    };
+    let rank = |status| match status {
+        DialStatus::Busy => 3,
+        DialStatus::Congestion => 2,
+        DialStatus::NoAnswer => 1,
+        _ => 0,
+    };
+    if alone || rank(status) >= rank(before.status) {
+        DialResult { status, cause: cause.0 }
+    } else {
+        before
+    }
+}

@@ -1,0 +1,252 @@
+//! What a full frame that reached its leg in order sets in motion.
+
+use dataplane::handoff::{Command, RelayId};
+use dataplane::time::Instant;
+use dataplane::wire::{
+    ControlSubclass, FrameType, FullHeader, IaxSubclass, IeKind, IeWriter, Subclass,
+};
+
+use crate::cause::Cause;
+use crate::engine::Control;
+use crate::leg::{Ending, LegState, Work};
+use crate::reliable::OnAck;
+use crate::slab::Key;
+use crate::transport::{HeardFrame, iax};
+
+impl Control {
+    /// A frame new to its leg.
+    pub(crate) fn dispatch(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
+        self.heard_anything(now, key);
+        let header = heard.frame.header();
+        match header.frame_type {
+            FrameType::Iax => self.dispatch_iax(now, key, heard, header.subclass.as_iax()),
+            FrameType::Voice => self.voice_heard(now, key, heard),
+            FrameType::Control => self.control_heard(now, key, heard),
+            FrameType::DtmfBegin
+            | FrameType::DtmfEnd
+            | FrameType::Text
+            | FrameType::Html
+            | FrameType::Image
+            | FrameType::ComfortNoise => self.forward(now, key, heard),
+            _ => {} // video, modem and the unknown: acknowledged, and that is all
+        }
+    }
+
+    fn dispatch_iax(
+        &mut self,
+        now: Instant,
+        key: Key,
+        heard: &HeardFrame<'_>,
+        subclass: IaxSubclass,
+    ) {
+        let header = *heard.frame.header();
+        match subclass {
+            IaxSubclass::Ping => self.answer_ping(now, key, &header),
+            IaxSubclass::LagRq => {
+                let stamp = header.timestamp;
+                self.send_stamped(now, key, iax(IaxSubclass::LagRp), stamp, &[], OnAck::Nothing);
+            }
+            IaxSubclass::Pong => self.pong_heard(now, key, &header),
+            IaxSubclass::Vnak => self.vnak_heard(now, key, &header),
+            IaxSubclass::Inval => self.inval_heard(now, key, &header),
+            IaxSubclass::Hangup | IaxSubclass::Reject => self.end_heard(now, key, heard, subclass),
+            IaxSubclass::AuthReq => self.challenged(now, key, heard),
+            IaxSubclass::AuthRep => self.answered_challenge(now, key, heard),
+            IaxSubclass::Accept => self.accepted(now, key, heard),
+            IaxSubclass::RegReq | IaxSubclass::RegRel => self.registrar_answered(now, key, heard),
+            IaxSubclass::RegAuth => self.registrant_challenged(now, key, heard),
+            IaxSubclass::RegAck => self.registrant_accepted(now, key, heard),
+            IaxSubclass::RegRej => self.registrant_rejected(now, key, heard),
+            IaxSubclass::Quelch => self.quelch_heard(now, key, heard, true),
+            IaxSubclass::Unquelch => self.quelch_heard(now, key, heard, false),
+            IaxSubclass::TxReq => {
+                self.send(now, key, iax(IaxSubclass::TxRej), &[], OnAck::Nothing);
+            }
+            IaxSubclass::New
+            | IaxSubclass::Ack
+            | IaxSubclass::LagRp
+            | IaxSubclass::Unsupport
+            | IaxSubclass::Poke
+            | IaxSubclass::TxCnt
+            | IaxSubclass::TxAcc
+            | IaxSubclass::TxRej
+            | IaxSubclass::CallToken => {}
+            other => {
+                let mut data = [0; 3];
+                let mut ies = IeWriter::new(&mut data);
+                ies.u8(IeKind::IaxUnknown, other.to_wire());
+                self.send(now, key, iax(IaxSubclass::Unsupport), &data, OnAck::Nothing);
+            }
+        }
+    }
+
+    /// Whatever a peer says shows that it is there: its set-up timer has no more use.
+    fn heard_anything(&mut self, now: Instant, key: Key) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if matches!(leg.work, Work::Callee(_)) {
+            leg.due_at = Instant::FAR_FUTURE;
+        }
+        self.proof_heard(now, key);
+    }
+
+    /// PONG, with what we have received as the receiver report elements tell it (RFC 5456 §8.6.34).
+    fn answer_ping(&mut self, now: Instant, key: Key, header: &FullHeader) {
+        let cell = self.cells.get(RelayId(key.index));
+        let load = |word: &std::sync::atomic::AtomicU32| word.load(std::sync::atomic::Ordering::Relaxed);
+        let (frames, late) = cell.map_or((0, 0), |c| (load(&c.heard_frames), load(&c.late_frames)));
+        let mut data = [0; 64];
+        let mut ies = IeWriter::new(&mut data);
+        ies.u32(IeKind::RrJitter, 0)
+            .u32(IeKind::RrLoss, 0)
+            .u32(IeKind::RrPkts, frames)
+            .u16(IeKind::RrDelay, 0)
+            .u32(IeKind::RrDropped, 0)
+            .u32(IeKind::RrOoo, late);
+        let Ok(len) = ies.finish() else { return };
+        let stamp = header.timestamp;
+        self.send_stamped(now, key, iax(IaxSubclass::Pong), stamp, &data[..len], OnAck::Nothing);
+    }
+
+    fn pong_heard(&mut self, now: Instant, key: Key, header: &FullHeader) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let sent = leg.started + std::time::Duration::from_millis(u64::from(header.timestamp.0));
+        let rtt = now.since(sent);
+        match leg.work {
+            Work::Probe(peer) => self.probe_answered(now, peer, key, header, rtt),
+            _ => leg.reliable.measured(rtt),
+        }
+    }
+
+    /// The peer misses full frames, or a voice format: all it asks for again, and a full VOICE frame.
+    fn vnak_heard(&mut self, now: Instant, key: Key, header: &FullHeader) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let mut again = Vec::new();
+        leg.reliable.resend_from(now, header.iseqno, |octets| again.push(octets.to_vec()));
+        let lacks_voice = again.is_empty() && leg.reliable.is_quiet() && leg.media.sent.is_some();
+        for octets in again {
+            self.transmit(key, octets);
+        }
+        if lacks_voice {
+            self.owe_voice(key);
+        }
+    }
+
+    /// "I have no such call": true only if the peer names both numbers right.
+    fn inval_heard(&mut self, now: Instant, key: Key, header: &FullHeader) {
+        let Some(leg) = self.legs.get(key) else { return };
+        if header.destination != Some(leg.ours) || leg.theirs != Some(header.source) {
+            return;
+        }
+        match leg.work {
+            Work::Caller(_) | Work::Callee(_) => {
+                let why = Some("it says it has no such call (INVAL)");
+                self.call_leg_ended(now, key, Cause::TEMPORARY_FAILURE, why, Ending::Silent);
+            }
+            _ => self.leg_lost(now, key, "it says it has no such call (INVAL)"),
+        }
+    }
+
+    /// HANGUP or REJECT from the peer.
+    fn end_heard(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>, subclass: IaxSubclass) {
+        let header = *heard.frame.header();
+        let rejected = subclass == IaxSubclass::Reject;
+        let unsaid = if rejected { Cause::REJECTED } else { Cause::NORMAL };
+        let cause = heard.elements.cause_code.filter(|code| *code != 0).map_or(unsaid, Cause);
+        let Some(leg) = self.legs.get(key) else { return };
+        match leg.work {
+            Work::Caller(_) | Work::Callee(_) => {
+                let words = heard.elements.cause.map(crate::elements::printable);
+                let why = match words {
+                    Some(words) if rejected => Some(format!("rejected: \"{words}\"")),
+                    None if rejected => Some("rejected".to_owned()),
+                    _ => None,
+                };
+                let how = if leg.theirs.is_some() {
+                    Ending::Acknowledge(header)
+                } else {
+                    Ending::Silent // a refusal that belongs to no call is not acknowledged
+                };
+                self.call_leg_ended(now, key, cause, why.as_deref(), how);
+            }
+            Work::Registrant(index) => {
+                self.send_ack(key, &header);
+                self.release(now, key, true);
+                self.registration_refused(now, index, cause);
+            }
+            Work::Registrar(_) | Work::Probe(_) => {
+                self.send_ack(key, &header);
+                self.release(now, key, true);
+            }
+        }
+    }
+
+    fn quelch_heard(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>, quelch: bool) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if !leg.state.carries_voice() {
+            return;
+        }
+        leg.media.quelched = quelch;
+        if let Some(feeder) = self.feeder_of(key) {
+            let relay = RelayId(feeder.index);
+            self.command_relay(feeder, Command::Quelch(relay, quelch));
+            if !quelch {
+                self.owe_voice(key);
+            }
+        }
+        if !quelch || heard.elements.music_on_hold {
+            let control = if quelch { ControlSubclass::Hold } else { ControlSubclass::Unhold };
+            if let Some(other) = self.partner(key).filter(|_| heard.elements.music_on_hold) {
+                let kind = (FrameType::Control, Subclass::control(control));
+                self.send(now, other, kind, &[], OnAck::Nothing);
+            }
+        }
+    }
+
+    /// Call control from a leg: what concerns the set-up is acted on, what may cross is passed on, the rest dropped.
+    fn control_heard(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
+        let control = heard.frame.header().subclass.as_control();
+        let Some(state) = self.state_of(key) else { return };
+        if !state.carries_voice() || !control.may_cross() {
+            return;
+        }
+        match control {
+            ControlSubclass::Hangup => {
+                self.call_leg_ended(now, key, Cause::NORMAL, None, Ending::Hangup(Cause::NORMAL));
+            }
+            ControlSubclass::Ringing
+            | ControlSubclass::Proceeding
+            | ControlSubclass::Progress
+            | ControlSubclass::Answer
+            | ControlSubclass::Busy
+            | ControlSubclass::Congestion
+                if self.is_callee(key) =>
+            {
+                self.callee_says(now, key, control);
+            }
+            ControlSubclass::ConnectedLine | ControlSubclass::Redirecting
+                if !self.connected_line_may_pass(key) => {}
+            _ => self.forward(now, key, heard),
+        }
+    }
+
+    /// Passes a full frame on to the other leg, octet for octet.
+    fn forward(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
+        let header = heard.frame.header();
+        let Some(other) = self.partner(key) else { return };
+        if self.is_linked(key) && self.is_linked(other) {
+            let kind = (header.frame_type, header.subclass);
+            self.send(now, other, kind, heard.frame.data(), OnAck::Nothing);
+        }
+    }
+
+    fn is_callee(&self, key: Key) -> bool {
+        self.legs.get(key).is_some_and(|leg| matches!(leg.work, Work::Callee(_)))
+    }
+
+    /// Whether our own last frame to this leg has gone.
+    pub(crate) fn is_ending(&self, key: Key) -> bool {
+        self.legs
+            .get(key)
+            .is_none_or(|leg| leg.state == LegState::Ending || leg.ending.is_some() || leg.over.is_some())
+    }
+}

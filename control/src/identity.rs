@@ -1,0 +1,139 @@
+//! Who calls, as a NEW tells it and as the next NEW tells it on.
+
+use dataplane::wire::{IeKind, IeWriter};
+
+use crate::conf::{CallerId, User};
+use crate::elements::{Elements, passed_on, printable};
+
+/// Presentation when there is neither number nor name.
+const NOT_AVAILABLE: u8 = 0x43;
+/// Presentation of a caller id the configuration vouches for: allowed, passed screening.
+const SCREENED: u8 = 0x01;
+
+/// The caller's particulars, carried from leg to leg.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Identity {
+    pub(crate) number: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) ani: Option<String>,
+    pub(crate) rdnis: Option<String>,
+    pub(crate) dnid: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) presentation: Option<u8>,
+    pub(crate) type_of_number: Option<u8>,
+    pub(crate) transit_network: Option<u16>,
+    pub(crate) ani2: Option<u32>,
+    /// Elements 52 and 53 as they came, headers included.
+    pub(crate) passed_on: Vec<u8>,
+}
+
+impl Identity {
+    /// From a NEW's elements.
+    pub(crate) fn of(elements: &Elements<'_>, ies: dataplane::wire::Ies<'_>) -> Self {
+        let text = |octets: Option<&[u8]>| octets.filter(|o| !o.is_empty()).map(printable);
+        Self {
+            number: text(elements.calling_number),
+            name: text(elements.calling_name),
+            ani: text(elements.calling_ani),
+            rdnis: text(elements.rdnis),
+            dnid: text(elements.dnid),
+            language: text(elements.language),
+            presentation: elements.calling_pres,
+            type_of_number: elements.calling_ton,
+            transit_network: elements.calling_tns,
+            ani2: elements.calling_ani2,
+            passed_on: passed_on(ies),
+        }
+    }
+
+    /// With what the user's section overrides.
+    pub(crate) fn as_user(mut self, user: &User) -> Self {
+        if user.shrink_caller_id {
+            self.number = self.number.map(|number| shrunk(&number));
+        }
+        if let Some(caller_id) = &user.caller_id {
+            self.set(caller_id.clone());
+            self.presentation = Some(SCREENED);
+        }
+        let fallback = || user.default_language.clone();
+        self.language = user.language.clone().or(self.language).or_else(fallback);
+        self
+    }
+
+    /// Number and name.
+    pub(crate) fn caller_id(&self) -> CallerId {
+        CallerId { number: self.number.clone(), name: self.name.clone() }
+    }
+
+    /// Takes number and name as the dialplan has set them.
+    pub(crate) fn set(&mut self, caller: CallerId) {
+        (self.number, self.name) = (caller.number, caller.name);
+    }
+
+    /// The elements before CALLED_CONTEXT in a NEW, in the field's order.
+    pub(crate) fn write(&self, ies: &mut IeWriter<'_>, send_ani: bool) {
+        let mut text = |kind, value: &Option<String>| {
+            if let Some(value) = value {
+                ies.raw(kind, value.as_bytes());
+            }
+        };
+        text(IeKind::CallingNumber, &self.number);
+        let known = self.number.is_some() || self.name.is_some();
+        let presentation = self.presentation.unwrap_or(if known { 0 } else { NOT_AVAILABLE });
+        ies.u8(IeKind::CallingPres, presentation);
+        ies.u8(IeKind::CallingTon, self.type_of_number.unwrap_or(0));
+        ies.u16(IeKind::CallingTns, self.transit_network.unwrap_or(0));
+        if let Some(ani2) = self.ani2 {
+            ies.u32(IeKind::CallingAni2, ani2);
+        }
+        let mut text = |kind, value: &Option<String>| {
+            if let Some(value) = value {
+                ies.raw(kind, value.as_bytes());
+            }
+        };
+        text(IeKind::CallingName, &self.name);
+        if send_ani {
+            text(IeKind::CallingAni, &self.ani);
+        }
+        text(IeKind::Language, &self.language);
+        text(IeKind::Dnid, &self.dnid);
+        text(IeKind::Rdnis, &self.rdnis);
+    }
+}
+
+/// A calling number without blanks, parentheses, dashes outside brackets and dots but for a last one.
+fn shrunk(number: &str) -> String {
+    let mut bracketed = false;
+    let last = number.len().saturating_sub(1);
+    let keep = |(at, c): &(usize, char)| {
+        match c {
+            '[' => bracketed = true,
+            ']' => bracketed = false,
+            _ => {}
+        }
+        match c {
+            ' ' | '(' | ')' => false,
+            '-' => bracketed,
+            '.' => *at == last,
+            _ => true,
+        }
+    };
+    number.char_indices().filter(keep).map(|(_, c)| c).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_shrink_as_the_field_shrinks_them() {
+        for (written, shrinks_to) in [
+            ("(256) 428-6275", "2564286275"),
+            ("555.5555", "5555555"),
+            ("[1-3]5-5.", "[1-3]55."),
+            ("+49 30 1", "+49301"),
+        ] {
+            assert_eq!(shrunk(written), shrinks_to);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The elements of the messages we send, in the field's order.
+
+use std::net::SocketAddr;
+
+use dataplane::wire::{ApparentAddr, Capability, CodecPrefs, DateTime, IeKind, IeWriter, MediaFormat};
+
+use crate::cause::Cause;
+use crate::conf::{CallerId, Methods};
+use crate::identity::Identity;
+
+/// Room for the elements of one message; Asterisk has as much.
+const ROOM: usize = 1024;
+const VERSION: u16 = 2;
+
+/// What a NEW says.
+#[derive(Debug)]
+pub(crate) struct New<'a> {
+    pub(crate) called: &'a str,
+    pub(crate) context: Option<&'a str>,
+    pub(crate) username: Option<&'a str>,
+    pub(crate) auto_answer: bool,
+    pub(crate) offered: &'a [MediaFormat],
+    pub(crate) identity: &'a Identity,
+    pub(crate) send_ani: bool,
+    pub(crate) unix_seconds: u64,
+}
+
+/// What a REGACK says.
+#[derive(Debug)]
+pub(crate) struct RegAck<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) refresh: u16,
+    pub(crate) apparent: SocketAddr,
+    pub(crate) caller_id: Option<&'a CallerId>,
+    pub(crate) unix_seconds: u64,
+}
+
+/// Gathers elements; what does not fit is left out, and everything after it.
+fn written(write: impl FnOnce(&mut IeWriter<'_>)) -> Vec<u8> {
+    let mut room = [0; ROOM];
+    let mut ies = IeWriter::new(&mut room);
+    write(&mut ies);
+    let len = ies.finish().unwrap_or(0);
+    room[..len].to_vec()
+}
+
+/// NEW, but for its call token, which comes last.
+pub(crate) fn new(new: &New<'_>) -> Vec<u8> {
+    let set = new.offered.iter().fold(Capability::NONE, |set, format| set.with(*format));
+    let letters: Vec<u8> =
+        new.offered.iter().filter_map(|format| CodecPrefs::letter(*format)).take(CodecPrefs::MAX).collect();
+    let mut elements = written(|ies| {
+        ies.u16(IeKind::Version, VERSION).raw(IeKind::CalledNumber, new.called.as_bytes());
+        if new.auto_answer {
+            ies.raw(IeKind::AutoAnswer, &[]);
+        }
+        ies.raw(IeKind::CodecPrefs, &letters);
+        new.identity.write(ies, new.send_ani);
+        if let Some(context) = new.context {
+            ies.raw(IeKind::CalledContext, context.as_bytes());
+        }
+        if let Some(username) = new.username {
+            ies.raw(IeKind::Username, username.as_bytes());
+        }
+        if let Some(wanted) = new.offered.first() {
+            ies.format(*wanted);
+        }
+        ies.capability(set);
+        ies.u32(IeKind::DateTime, DateTime::from_unix(new.unix_seconds).to_wire());
+    });
+    elements.extend_from_slice(&new.identity.passed_on);
+    elements
+}
+
+/// Elements with the call token behind them, empty: "I understand tokens".
+pub(crate) fn with_token(elements: &[u8], token: &[u8]) -> Vec<u8> {
+    [elements, &written(|ies| _ = ies.raw(IeKind::CallToken, token))].concat()
+}
+
+/// CALLTOKEN.
+pub(crate) fn call_token(token: &[u8]) -> Vec<u8> {
+    written(|ies| _ = ies.raw(IeKind::CallToken, token))
+}
+
+/// ACCEPT.
+pub(crate) fn format(format: MediaFormat) -> Vec<u8> {
+    written(|ies| _ = ies.format(format))
+}
+
+/// AUTHREQ and REGAUTH.
+pub(crate) fn challenge(methods: Methods, challenge: &[u8], username: &str) -> Vec<u8> {
+    written(|ies| {
+        ies.u16(IeKind::AuthMethods, methods.0)
+            .raw(IeKind::Challenge, challenge)
+            .raw(IeKind::Username, username.as_bytes());
+    })
+}
+
+/// AUTHREP by MD5.
+pub(crate) fn md5_result(answer: &[u8; 32]) -> Vec<u8> {
+    written(|ies| _ = ies.raw(IeKind::Md5Result, answer))
+}
+
+/// HANGUP.
+pub(crate) fn hangup(cause: Cause) -> Vec<u8> {
+    written(|ies| _ = ies.u8(IeKind::CauseCode, cause.0))
+}
+
+/// REJECT, in the words the field knows where it has some.
+pub(crate) fn reject(cause: Cause) -> Vec<u8> {
+    let words = match cause {
+        Cause::NO_ROUTE => "No such context/extension",
+        Cause::NO_AUTHORITY => "No authority found",
+        Cause::NO_CODEC => "Unable to negotiate codec",
+        cause => cause.words(),
+    };
+    refusal(words, cause)
+}
+
+/// REGREJ.
+pub(crate) fn registration_refused() -> Vec<u8> {
+    refusal("Registration Refused", Cause::FACILITY_REJECTED)
+}
+
+fn refusal(words: &str, cause: Cause) -> Vec<u8> {
+    written(|ies| {
+        ies.raw(IeKind::Cause, words.as_bytes()).u8(IeKind::CauseCode, cause.0);
+    })
+}
+
+/// REGREQ and REGREL, but for the call token.
+pub(crate) fn register(username: &str, refresh: Option<u16>, answer: Option<&[u8; 32]>) -> Vec<u8> {
+    written(|ies| {
+        ies.raw(IeKind::Username, username.as_bytes());
+        if let Some(refresh) = refresh {
+            ies.u16(IeKind::Refresh, refresh);
+        }
+        if let Some(answer) = answer {
+            ies.raw(IeKind::Md5Result, answer);
+        }
+    })
+}
+
+/// REGACK of a registration.
+pub(crate) fn registered(ack: &RegAck<'_>) -> Vec<u8> {
+    let (address, len) = ApparentAddr(ack.apparent).emit();
+    written(|ies| {
+        ies.raw(IeKind::Username, ack.username.as_bytes())
+            .u32(IeKind::DateTime, DateTime::from_unix(ack.unix_seconds).to_wire())
+            .u16(IeKind::Refresh, ack.refresh)
+            .raw(IeKind::ApparentAddr, &address[..len]);
+        let id = ack.caller_id;
+        if let Some(number) = id.and_then(|id| id.number.as_ref()) {
+            ies.raw(IeKind::CallingNumber, number.as_bytes());
+        }
+        if let Some(name) = id.and_then(|id| id.name.as_ref()) {
+            ies.raw(IeKind::CallingName, name.as_bytes());
+        }
+    })
+}
+
+/// REGACK of a release.
+pub(crate) fn released(username: &str, unix_seconds: u64) -> Vec<u8> {
+    written(|ies| {
+        ies.raw(IeKind::Username, username.as_bytes())
+            .u32(IeKind::DateTime, DateTime::from_unix(unix_seconds).to_wire());
+    })
+}

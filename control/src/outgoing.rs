@@ -1,0 +1,254 @@
+//! Calls we place: whom, with what offer, and what we answer until they accept.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use dataplane::handoff::{CoreId, SocketId};
+use dataplane::time::Instant;
+use dataplane::wire::{Capability, IaxSubclass, MediaFormat};
+
+use crate::auth;
+use crate::cause::Cause;
+use crate::codec;
+use crate::conf::{CallerId, Methods, Secret};
+use crate::dialplan::Destination;
+use crate::engine::Control;
+use crate::leg::{CalleeSetup, Ending, Event, LegState, Work};
+use crate::message;
+use crate::reliable::{OnAck, RTT_AT_FIRST};
+use crate::slab::Key;
+use crate::transport::{HeardFrame, Opening, iax};
+
+/// The port where nobody says another.
+pub(crate) const IAX_PORT: u16 = 4569;
+/// Call tokens, or challenges, taken for one call: more is a peer that plays with us.
+const PATIENCE: u8 = 3;
+
+/// Why a destination was not even called.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) cause: Cause,
+    pub(crate) why: String,
+}
+
+/// What is known of a destination before it is called.
+struct Target {
+    remote: SocketAddr,
+    local: SocketId,
+    rtt: Duration,
+    codecs: Capability,
+    secret: Option<Secret>,
+    username: Option<String>,
+    context: Option<String>,
+    send_ani: bool,
+}
+
+impl Control {
+    /// The formats to offer: those the caller's leg can still be accepted in. Several destinations ring at once, so
+    /// they are offered one that all of them can do, where there is one.
+    pub(crate) fn offer_for(&self, call: Key, destinations: &[Destination]) -> Vec<MediaFormat> {
+        let candidates = self.calls.get(call).map_or(&[][..], |call| &call.candidates);
+        if destinations.len() > 1 {
+            let all_do = |format: &&MediaFormat| {
+                destinations.iter().all(|destination| {
+                    let peer = self.peers.by_name(destination.peer.as_bytes());
+                    peer.is_none_or(|peer| peer.config.codecs.set.contains(**format))
+                })
+            };
+            if let Some(common) = candidates.iter().find(all_do) {
+                return vec![*common];
+            }
+        }
+        candidates.to_vec()
+    }
+
+    /// Calls one destination.
+    pub(crate) fn place(
+        &mut self,
+        now: Instant,
+        call: Key,
+        destination: &Destination,
+        offered: &[MediaFormat],
+        caller: &CallerId,
+    ) -> Result<Key, Refusal> {
+        let target = self.target(destination)?;
+        let offered: Vec<MediaFormat> =
+            offered.iter().copied().filter(|format| target.codecs.contains(*format)).collect();
+        if offered.is_empty() {
+            let why = format!("[{}] allows no codec the caller can do", destination.peer);
+            return Err(Refusal { cause: Cause::NO_CODEC, why });
+        }
+        if let Some(why) = self.over_limit(target.remote.ip()) {
+            return Err(Refusal { cause: Cause::CONGESTION, why });
+        }
+        let Some(identity) = self.calls.get(call).and_then(|call| call.identity.as_deref()) else {
+            return Err(Refusal { cause: Cause::TEMPORARY_FAILURE, why: "the call is over".to_owned() });
+        };
+        let mut identity = identity.clone();
+        identity.set(caller.clone());
+        let elements = message::new(&message::New {
+            called: destination.number.as_deref().unwrap_or("s"),
+            context: target.context.as_deref(),
+            username: target.username.as_deref(),
+            auto_answer: destination.auto_answer,
+            offered: &offered,
+            identity: &identity,
+            send_ani: target.send_ani,
+            unix_seconds: self.unix_now(now),
+        });
+        let name = destination.peer.clone();
+        let (secret, remote) = (target.secret, target.remote);
+        let data = message::with_token(&elements, &[]);
+        let setup = Box::new(CalleeSetup { elements, secret, offered, tokens: 0, answers: 0, name });
+        let core = self.core_for(target.local, remote);
+        let opening = Opening { core, address: (target.local, remote), rtt: target.rtt };
+        let Some(key) = self.open_leg(now, opening, Work::Callee(Some(setup))) else {
+            let why = format!("no call number toward {remote}, leg or peer is free");
+            return Err(Refusal { cause: Cause::CONGESTION, why });
+        };
+        let general = &self.config.general;
+        let patience = general.autokill.map_or(general.new_timeout, |autokill| 2 * autokill);
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.call = Some(call);
+            leg.state = leg.state.on(Event::New).unwrap_or(leg.state);
+            leg.due_at = now + patience;
+        }
+        self.start_keep_alive(now, key);
+        self.send(now, key, iax(IaxSubclass::New), &data, OnAck::Nothing);
+        Ok(key)
+    }
+
+    /// Where a destination is and how it is called: its section, or the address it names itself.
+    fn target(&self, destination: &Destination) -> Result<Target, Refusal> {
+        let name = &destination.peer;
+        let absent = |why: String| Refusal { cause: Cause::ABSENT, why };
+        let Some(peer) = self.peers.by_name(name.as_bytes()) else {
+            let Ok(ip) = name.parse::<IpAddr>() else {
+                return Err(absent(format!("there is no peer [{name}] in iax.conf, and it is no address")));
+            };
+            let remote = SocketAddr::new(ip, destination.port.unwrap_or(IAX_PORT));
+            return Ok(Target {
+                local: self.socket_for(remote, None)?,
+                remote,
+                rtt: RTT_AT_FIRST,
+                codecs: Capability::DEFAULT,
+                secret: destination.secret.clone(),
+                username: destination.user.clone(),
+                context: destination.context.clone(),
+                send_ani: false,
+            });
+        };
+        let Some(mut remote) = peer.address.or(peer.config.default_addr) else {
+            return Err(absent(format!("[{name}] {}", peer.why_no_address())));
+        };
+        if let Some(state) = peer.unfit_to_call() {
+            return Err(absent(format!("[{name}] at {remote} is {state} (qualify)")));
+        }
+        remote.set_port(destination.port.unwrap_or(remote.port()));
+        let config = &peer.config;
+        Ok(Target {
+            local: self.socket_for(remote, config.source)?,
+            remote,
+            rtt: peer.rtt().unwrap_or(RTT_AT_FIRST),
+            codecs: config.codecs.set,
+            secret: destination.secret.clone().or_else(|| config.credentials.secrets.last().cloned()),
+            username: destination.user.clone().or_else(|| config.username.clone()),
+            context: destination.context.clone().or_else(|| config.peer_context.clone()),
+            send_ani: config.send_ani,
+        })
+    }
+
+    /// The socket to reach an address from: the one configured, else the first of its family.
+    pub(crate) fn socket_for(
+        &self,
+        remote: SocketAddr,
+        configured: Option<u8>,
+    ) -> Result<SocketId, Refusal> {
+        let binds = &self.config.general.binds;
+        let fits = |bind: &SocketAddr| bind.is_ipv4() == remote.is_ipv4();
+        let chosen = configured.filter(|at| binds.get(usize::from(*at)).is_some_and(fits));
+        let found = chosen.or_else(|| binds.iter().position(fits).map(|at| at as u8));
+        found.map(SocketId).ok_or_else(|| {
+            let family = if remote.is_ipv4() { "IPv4" } else { "IPv6" };
+            let why = format!("no bindaddr is {family}, as {remote} is");
+            Refusal { cause: Cause::ABSENT, why }
+        })
+    }
+
+    /// The core thought to hear an address, until it is heard.
+    pub(crate) fn core_for(&self, local: SocketId, remote: SocketAddr) -> CoreId {
+        self.associations.find(local, remote).map_or(CoreId(0), |pair| self.associations.get(pair).core)
+    }
+
+    /// CALLTOKEN: the frame that opened the leg once more, with the token, as if nothing had been said.
+    pub(crate) fn token_received(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
+        let Some(token) = heard.elements.call_token.filter(|token| !token.is_empty()) else { return };
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if leg.theirs.is_some() {
+            return; // the call has gone past that
+        }
+        let (kind, data) = match &mut leg.work {
+            Work::Callee(Some(setup)) if setup.tokens < PATIENCE => {
+                setup.tokens += 1;
+                (IaxSubclass::New, message::with_token(&setup.elements, token))
+            }
+            Work::Registrant(index) => {
+                let index = *index;
+                let Some((kind, elements)) = self.registration_request(index) else { return };
+                (kind, message::with_token(&elements, token))
+            }
+            _ => return,
+        };
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.reliable.restart();
+        }
+        self.send(now, key, iax(kind), &data, OnAck::Nothing);
+    }
+
+    /// AUTHREQ: the answer, if we have the secret and the peer wants a method we do.
+    pub(crate) fn challenged(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
+        let Some(leg) = self.legs.get_mut(key).filter(|leg| leg.state == LegState::Waiting) else { return };
+        let Work::Callee(Some(setup)) = &mut leg.work else { return };
+        setup.answers += 1;
+        let methods = Methods(heard.elements.auth_methods.unwrap_or(Methods::MD5.0));
+        let challenge = heard.elements.challenge.unwrap_or_default();
+        let name = setup.name.clone();
+        let answer = match &setup.secret {
+            _ if setup.answers > PATIENCE => Err("it challenges again and again".to_owned()),
+            None => Err(format!("it asks for a secret, and [{name}] has none")),
+            Some(_) if !methods.contains(Methods::MD5) => {
+                Err("it does not offer md5, the one method this release has".to_owned())
+            }
+            Some(secret) => Ok(auth::answer(challenge, secret)),
+        };
+        match answer {
+            Ok(answer) => {
+                leg.state = leg.state.on(Event::AuthReq).unwrap_or(leg.state);
+                let data = message::md5_result(&answer);
+                self.send(now, key, iax(IaxSubclass::AuthRep), &data, OnAck::Nothing);
+            }
+            Err(why) => {
+                let cause = Cause::NO_AUTHORITY;
+                self.call_leg_ended(now, key, cause, Some(&why), Ending::Hangup(cause));
+            }
+        }
+    }
+
+    /// ACCEPT: the format is agreed, if it is one we offered.
+    pub(crate) fn accepted(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
+        let Some(leg) = self.legs.get_mut(key).filter(|leg| leg.state == LegState::Waiting) else { return };
+        let Work::Callee(setup) = &mut leg.work else { return };
+        let Some(setup) = setup.take() else { return };
+        let call = leg.call;
+        let said = heard.elements.format().filter(|said| !said.is_empty());
+        let Some(format) = codec::chosen(said, &setup.offered) else {
+            let why = format!("it accepted {}, which was not offered", said.unwrap_or_default());
+            let cause = Cause::NO_CODEC;
+            return self.call_leg_ended(now, key, cause, Some(&why), Ending::Reject(cause));
+        };
+        leg.state = leg.state.on(Event::Accept).unwrap_or(leg.state);
+        if let Some(call) = call {
+            self.callee_accepted(now, call, key, format);
+        }
+    }
+}

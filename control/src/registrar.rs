@@ -1,0 +1,227 @@
+//! Others register with us: who, from where, for how long (RFC 5456 §6.1).
+
+use std::time::Duration;
+
+use dataplane::handoff::CoreId;
+use dataplane::time::Instant;
+use dataplane::wire::IaxSubclass;
+
+use crate::auth::Challenge;
+use crate::conf::{Host, Methods};
+use crate::elements::printable;
+use crate::engine::Control;
+use crate::leg::{LegState, RegistrarSetup, Work};
+use crate::message;
+use crate::output::{LogLevel, Topic};
+use crate::peer::Reach;
+use crate::reliable::{OnAck, RTT_AT_FIRST};
+use crate::slab::Key;
+use crate::transport::{Address, HeardFrame, Opening, iax};
+
+/// What a registration lives longer than was granted, for a refresh that is late.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long a refusal waits under `delayreject`.
+const REFUSAL_DELAY: Duration = Duration::from_secs(1);
+/// How long a registrant may take to answer its challenge.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+
+impl Control {
+    /// A REGREQ or REGREL whose source may open a leg. `false`: there is no room for one.
+    pub(crate) fn registration_arrived(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        heard: &HeardFrame<'_>,
+        validated: bool,
+    ) -> bool {
+        let name = heard.elements.username.unwrap_or_default();
+        let setup = Box::new(RegistrarSetup {
+            username: printable(name),
+            peer: self.peers.index_of(name),
+            challenge: None,
+            refresh: heard.elements.refresh.unwrap_or(0),
+            release: heard.iax() == Some(IaxSubclass::RegRel),
+            refusal: None,
+        });
+        let opening = Opening { core, address: from, rtt: RTT_AT_FIRST };
+        let Some(key) = self.open_leg(now, opening, Work::Registrar(setup)) else { return false };
+        let header = *heard.frame.header();
+        let Some(leg) = self.legs.get_mut(key) else { return false };
+        leg.theirs = Some(header.source);
+        leg.unvalidated = !validated;
+        let _ = leg.reliable.arrive(&header, true);
+        self.unvalidated += u32::from(!validated);
+        let pair = leg.pair;
+        self.associations.get_mut(pair).learn_theirs(header.source, key);
+        if self.config.general.delay_reject {
+            self.send_ack(key, &header);
+        }
+        self.challenge_registrant(now, key);
+        self.acknowledge_opening(now, key, &header);
+        true
+    }
+
+    /// A name without a section, and one that must not register from there, are challenged like any other.
+    fn challenge_registrant(&mut self, now: Instant, key: Key) {
+        let Some(setup) = self.registrar_setup(key) else { return };
+        let (username, index) = (setup.username.clone(), setup.peer);
+        let peer = index.and_then(|index| self.peers.get(index));
+        let required = peer.is_none_or(|peer| peer.config.credentials.are_required());
+        if !required {
+            return self.registration_proved(now, key);
+        }
+        let methods = peer.map_or(Methods::MD5, |peer| peer.config.credentials.methods);
+        let challenge = Challenge::new(&mut self.random);
+        if let Some(setup) = self.registrar_setup(key) {
+            setup.challenge = Some(challenge);
+        }
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.due_at = now + ANSWER_WAIT;
+        }
+        let data = message::challenge(methods, challenge.text(), &username);
+        self.send(now, key, iax(IaxSubclass::RegAuth), &data, OnAck::Nothing);
+    }
+
+    /// The second REGREQ (REGREL), with its answer to the challenge.
+    pub(crate) fn registrar_answered(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
+        let Some(setup) = self.registrar_setup(key) else { return };
+        let Some(challenge) = setup.challenge.take() else { return };
+        let (username, index) = (setup.username.clone(), setup.peer);
+        let peer = index.and_then(|index| self.peers.get(index));
+        let secrets = peer.map_or(&[][..], |peer| &peer.config.credentials.secrets);
+        let answer = heard.elements.md5_result.unwrap_or_default();
+        let met = challenge.is_met_by(answer, secrets);
+        let known = peer.is_some();
+        if let Some(setup) = self.registrar_setup(key) {
+            setup.refresh = heard.elements.refresh.unwrap_or(setup.refresh);
+        }
+        if met {
+            return self.registration_proved(now, key);
+        }
+        let why = if known {
+            "wrong secret, or no MD5 result".to_owned()
+        } else {
+            format!("no peer [{username}] in iax.conf")
+        };
+        self.refuse_registration(now, key, why);
+    }
+
+    /// Who it is has been proved: whether it may register, from there.
+    fn registration_proved(&mut self, now: Instant, key: Key) {
+        let Some(remote) = self.remote_of(key) else { return };
+        let Some(setup) = self.registrar_setup(key) else { return };
+        let (index, refresh, release, username) =
+            (setup.peer, setup.refresh, setup.release, setup.username.clone());
+        let Some((index, peer)) = index.and_then(|index| Some((index, self.peers.get(index)?))) else {
+            return self.refuse_registration(now, key, format!("no peer [{username}] in iax.conf"));
+        };
+        if peer.config.host != Host::Dynamic {
+            let why = format!("[{username}] has a fixed host; only host=dynamic may register");
+            return self.refuse_registration(now, key, why);
+        }
+        if !peer.config.acl.allows(remote.ip()) {
+            let why = format!("[{username}] does not permit that address (permit, deny, acl)");
+            return self.refuse_registration(now, key, why);
+        }
+        let unix_seconds = self.unix_now(now);
+        let data = if release {
+            self.unregister(index, "released");
+            message::released(&username, unix_seconds)
+        } else {
+            let granted = self.register(now, index, remote, refresh);
+            let peer = self.peers.get(index);
+            message::registered(&message::RegAck {
+                username: &username,
+                refresh: granted,
+                apparent: remote,
+                caller_id: peer.and_then(|peer| peer.config.caller_id.as_ref()),
+                unix_seconds,
+            })
+        };
+        self.end_registrar(now, key, IaxSubclass::RegAck, &data);
+    }
+
+    /// Remembers where a peer is; returns the seconds granted.
+    fn register(&mut self, now: Instant, index: u32, remote: std::net::SocketAddr, refresh: u16) -> u16 {
+        let general = &self.config.general;
+        let asked = Duration::from_secs(u64::from(refresh));
+        let granted = asked.clamp(general.min_reg_expire, general.max_reg_expire);
+        let before = self.peers.set_address(index, Some(remote));
+        let Some(peer) = self.peers.get_mut(index) else { return 0 };
+        let new = before != Some(remote) || peer.registered_until.is_none();
+        peer.registered_until = Some(now + granted + GRACE);
+        let seconds = u16::try_from(granted.as_secs()).unwrap_or(u16::MAX);
+        if new {
+            peer.reach = Reach::Unknown;
+            let text = format!("peer {} registered at {remote} for {seconds} s", peer.config.name);
+            self.log(LogLevel::Info, Topic::Registrar, text);
+            self.probe_from(now, index);
+        }
+        self.rearm_peer(index);
+        seconds
+    }
+
+    fn unregister(&mut self, index: u32, how: &str) {
+        self.peers.set_address(index, None);
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        peer.probe_at = Instant::FAR_FUTURE;
+        peer.reach = Reach::Unknown;
+        if peer.registered_until.take().is_some() {
+            let text = format!("peer {} is not registered any more: {how}", peer.config.name);
+            self.log(LogLevel::Info, Topic::Registrar, text);
+        }
+    }
+
+    /// A registration was not refreshed in time.
+    pub(crate) fn registration_lapsed(&mut self, _now: Instant, index: u32) {
+        self.unregister(index, "not refreshed in time");
+    }
+
+    /// REGREJ, after a second's wait under `delayreject`: one line in the log, nothing on the wire that tells why.
+    fn refuse_registration(&mut self, now: Instant, key: Key, why: String) {
+        if self.config.general.delay_reject {
+            if let Some(setup) = self.registrar_setup(key) {
+                setup.refusal = Some(why);
+            }
+            if let Some(leg) = self.legs.get_mut(key) {
+                leg.due_at = now + REFUSAL_DELAY;
+            }
+            return self.rearm(now, key);
+        }
+        self.say_registration_refused(now, key, &why);
+    }
+
+    /// A delayed refusal is due, or the registrant has not answered.
+    pub(crate) fn registrar_due(&mut self, now: Instant, key: Key) {
+        let Some(setup) = self.registrar_setup(key) else { return };
+        let why = setup.refusal.take().unwrap_or_else(|| "it did not answer its challenge".to_owned());
+        self.say_registration_refused(now, key, &why);
+    }
+
+    fn say_registration_refused(&mut self, now: Instant, key: Key, why: &str) {
+        let Some(remote) = self.remote_of(key) else { return };
+        let username = self.registrar_setup(key).map_or_else(String::new, |setup| setup.username.clone());
+        let data = message::registration_refused();
+        self.end_registrar(now, key, IaxSubclass::RegRej, &data);
+        if self.config.general.auth_debug {
+            let text = format!("registration of \"{username}\" from {remote} refused: {why}");
+            self.complain(now, Topic::Registrar, remote, text);
+        }
+    }
+
+    fn end_registrar(&mut self, now: Instant, key: Key, subclass: IaxSubclass, data: &[u8]) {
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.state = LegState::Ending;
+            leg.due_at = Instant::FAR_FUTURE;
+        }
+        self.send(now, key, iax(subclass), data, OnAck::End);
+    }
+
+    fn registrar_setup(&mut self, key: Key) -> Option<&mut RegistrarSetup> {
+        match &mut self.legs.get_mut(key)?.work {
+            Work::Registrar(setup) => Some(setup),
+            _ => None,
+        }
+    }
+}

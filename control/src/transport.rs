@@ -1,0 +1,425 @@
+//! Between datagrams and legs: finds the leg of a full frame, keeps its numbers, sends its frames and resends them.
+
+use std::net::SocketAddr;
+
+use dataplane::handoff::{CoreId, PeerIndex, SocketId};
+use dataplane::time::Instant;
+use dataplane::wire::{
+    CallNumber, FrameType, FullFrame, FullHeader, IaxSubclass, Subclass, Timestamp,
+};
+
+use crate::association::{Found, Tombstone};
+use crate::cause::Cause;
+use crate::elements::Elements;
+use crate::engine::{Control, Due};
+use crate::leg::{Ending, Leg, LegState, Work, full_frame};
+use crate::output::Output;
+use crate::reliable::{Arrival, OnAck};
+use crate::slab::Key;
+
+/// Where a frame came from, or goes to.
+pub(crate) type Address = (SocketId, SocketAddr);
+
+/// What a full frame is: its type and its subclass octet.
+pub(crate) type Kind = (FrameType, Subclass);
+
+/// The kind of an IAX message.
+pub(crate) const fn iax(subclass: IaxSubclass) -> Kind {
+    (FrameType::Iax, Subclass::iax(subclass))
+}
+
+/// A full frame heard, with its elements gathered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeardFrame<'a> {
+    pub(crate) frame: FullFrame<'a>,
+    pub(crate) elements: Elements<'a>,
+}
+
+impl HeardFrame<'_> {
+    /// Which IAX message it is, if it is one.
+    pub(crate) fn iax(&self) -> Option<IaxSubclass> {
+        let header = self.frame.header();
+        (header.frame_type == FrameType::Iax).then(|| header.subclass.as_iax())
+    }
+}
+
+/// A new leg's particulars.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    pub(crate) core: CoreId,
+    pub(crate) address: Address,
+    pub(crate) rtt: std::time::Duration,
+}
+
+impl Control {
+    /// A full frame from anybody.
+    pub(crate) fn handle_full(&mut self, now: Instant, core: CoreId, from: Address, octets: &[u8]) {
+        let Ok(frame) = FullFrame::parse(octets) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let Ok(elements) = Elements::gather(frame.ies()) else {
+            self.stats.malformed += 1; // neither processed nor acknowledged, as in the field
+            return;
+        };
+        let heard = HeardFrame { frame, elements };
+        let header = *frame.header();
+        let found = match self.associations.find(from.0, from.1) {
+            Some(pair) => self.associations.get(pair).find(now, header.destination, header.source),
+            None => Found::Nothing,
+        };
+        match found {
+            Found::Leg(leg) if self.belongs(leg, &heard) => self.handle_on_leg(now, leg, &heard),
+            Found::Tombstone(ours, tombstone) => self.answer_for_the_dead(core, from, ours, tombstone, &header),
+            _ => self.handle_without_leg(now, core, from, &heard),
+        }
+    }
+
+    /// Whether a frame found by its numbers is the leg's: the peer's number must be the one we know, or its first
+    /// reply, or come from the number that belongs to no call in the three messages that use it.
+    fn belongs(&self, leg: Key, heard: &HeardFrame<'_>) -> bool {
+        let Some(leg) = self.legs.get(leg) else { return false };
+        let source = heard.frame.header().source;
+        let stateless = matches!(
+            heard.iax(),
+            Some(IaxSubclass::CallToken | IaxSubclass::Reject | IaxSubclass::RegRej | IaxSubclass::Pong)
+        );
+        match leg.theirs {
+            Some(theirs) => theirs == source,
+            None => source != CallNumber::NO_CALL || stateless,
+        }
+    }
+
+    fn handle_on_leg(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
+        let header = *heard.frame.header();
+        let subclass = heard.iax();
+        if subclass == Some(IaxSubclass::CallToken) {
+            return self.token_received(now, key, heard);
+        }
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if leg.theirs.is_none() && header.source != CallNumber::NO_CALL {
+            leg.theirs = Some(header.source);
+            self.associations.get_mut(leg.pair).learn_theirs(header.source, key);
+        }
+        if subclass == Some(IaxSubclass::Ack) && header.destination != Some(leg.ours) {
+            return; // an ACK proves that the peer hears us only if it names our number
+        }
+        let numbered = subclass.is_none_or(IaxSubclass::is_numbered);
+        match leg.reliable.arrive(&header, numbered) {
+            Arrival::Fresh => {}
+            Arrival::Repeat => return self.acknowledge_again(key, &header, subclass),
+            Arrival::Gap => return self.ask_again(now, key),
+        }
+        leg.proven |= header.destination == Some(leg.ours);
+        if subclass != Some(IaxSubclass::Inval) && self.take_acknowledgement(now, key, &header) {
+            return;
+        }
+        self.dispatch(now, key, heard);
+        self.finish_hearing(now, key, &header, numbered);
+    }
+
+    /// Retires what the frame acknowledges; `true` if that was the leg's last frame.
+    fn take_acknowledgement(&mut self, now: Instant, key: Key, header: &FullHeader) -> bool {
+        let Some(leg) = self.legs.get_mut(key) else { return true };
+        let (mut ended, mut voiced) = (false, false);
+        leg.reliable.acknowledge(header.iseqno, |on_ack| match on_ack {
+            OnAck::Nothing => {}
+            OnAck::Voice => voiced = true,
+            OnAck::End => ended = true,
+        });
+        if voiced {
+            self.voice_acknowledged(key);
+        }
+        if ended {
+            if header.frame_type == FrameType::Iax && header.subclass.as_iax() == IaxSubclass::Hangup {
+                self.send_ack(key, header); // both hung up at once
+            }
+            self.release(now, key, true);
+        }
+        ended
+    }
+
+    /// The explicit ACK, unless something sent meanwhile told the peer already, or the leg's end has yet to.
+    fn finish_hearing(&mut self, now: Instant, key: Key, header: &FullHeader, numbered: bool) {
+        let Some(leg) = self.legs.get(key) else { return };
+        let waits = matches!(leg.ending, Some(Ending::Acknowledge(_)));
+        if numbered && leg.reliable.owes_ack() && !waits {
+            self.send_ack(key, header);
+        }
+        self.rearm(now, key);
+    }
+
+    fn acknowledge_again(&mut self, key: Key, header: &FullHeader, subclass: Option<IaxSubclass>) {
+        let Some(leg) = self.legs.get(key) else { return };
+        let waits = matches!(leg.ending, Some(Ending::Acknowledge(_)));
+        if !waits && subclass != Some(IaxSubclass::Ack) && subclass != Some(IaxSubclass::Inval) {
+            self.send_ack(key, header);
+        }
+    }
+
+    /// Tells the peer which frame is missing.
+    pub(crate) fn ask_again(&mut self, now: Instant, key: Key) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if leg.theirs.is_none() || !leg.reliable.may_vnak(now) {
+            return;
+        }
+        let clock = Timestamp(now.millis_since(leg.started).max(1));
+        let (_, iseqno) = leg.reliable.numbers();
+        let octets = leg.octets(iax(IaxSubclass::Vnak), clock, (iseqno, iseqno), &[]);
+        self.transmit(key, octets);
+    }
+
+    /// The ACK of a frame: its time-stamp, its ISeqno as our OSeqno (Yate matches by both), our ISeqno.
+    pub(crate) fn send_ack(&mut self, key: Key, header: &FullHeader) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let (_, iseqno) = leg.reliable.numbers();
+        let octets =
+            leg.octets(iax(IaxSubclass::Ack), header.timestamp, (header.iseqno, iseqno), &[]);
+        self.transmit(key, octets);
+    }
+
+    /// A repeated last frame of a leg that has ended is acknowledged as when it lived.
+    fn answer_for_the_dead(
+        &mut self,
+        core: CoreId,
+        to: Address,
+        ours: CallNumber,
+        tombstone: Tombstone,
+        heard: &FullHeader,
+    ) {
+        let subclass = heard.subclass.as_iax();
+        if heard.frame_type == FrameType::Iax && !subclass.is_numbered() {
+            return;
+        }
+        let (frame_type, subclass) = iax(IaxSubclass::Ack);
+        let header = FullHeader {
+            source: ours,
+            destination: Some(heard.source),
+            retransmission: false,
+            timestamp: heard.timestamp,
+            oseqno: heard.iseqno,
+            iseqno: tombstone.iseqno,
+            frame_type,
+            subclass,
+        };
+        self.send_raw(core, to, full_frame(&header, &[]));
+    }
+
+    /// Sends a full frame on a leg, stamped by its clock, and resends it until it is acknowledged.
+    pub(crate) fn send(&mut self, now: Instant, key: Key, kind: Kind, data: &[u8], on_ack: OnAck) {
+        let last_voice = self.last_voice_to(key);
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let stamp = leg.stamp(now, last_voice);
+        self.send_stamped(now, key, kind, stamp, data, on_ack);
+    }
+
+    /// Sends a full frame with a time-stamp of the caller's choice: echoes and voice.
+    pub(crate) fn send_stamped(
+        &mut self,
+        now: Instant,
+        key: Key,
+        kind: Kind,
+        stamp: Timestamp,
+        data: &[u8],
+        on_ack: OnAck,
+    ) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if leg.reliable.is_full() {
+            return self.leg_lost(now, key, "it acknowledges nothing of 100 frames");
+        }
+        let octets = leg.compose(now, kind, stamp, data, on_ack);
+        self.transmit(key, octets);
+        self.rearm(now, key);
+    }
+
+    /// Sends octets to a leg's peer.
+    pub(crate) fn transmit(&mut self, key: Key, octets: Vec<u8>) {
+        let Some(leg) = self.legs.get(key) else { return };
+        let pair = self.associations.get(leg.pair);
+        let (core, address) = (pair.core, (pair.local, pair.remote));
+        self.send_raw(core, address, octets);
+    }
+
+    /// Sends octets to anybody.
+    pub(crate) fn send_raw(&mut self, core: CoreId, (local, remote): Address, octets: Vec<u8>) {
+        self.outputs.push_back(Output::Send { core, local, remote, octets });
+    }
+
+    /// A reply without any leg behind it (the field calls it apathetic).
+    pub(crate) fn send_stateless(
+        &mut self,
+        core: CoreId,
+        to: Address,
+        heard: &FullHeader,
+        subclass: IaxSubclass,
+        data: &[u8],
+    ) {
+        let (frame_type, subclass) = iax(subclass);
+        let header = FullHeader {
+            source: CallNumber::NO_CALL,
+            destination: Some(heard.source),
+            retransmission: false,
+            timestamp: heard.timestamp,
+            oseqno: dataplane::wire::SeqNo(0),
+            iseqno: heard.iseqno.next(),
+            frame_type,
+            subclass,
+        };
+        self.send_raw(core, to, full_frame(&header, data));
+    }
+
+    /// Makes a leg with a number of its own; `None` if there is no room for it anywhere.
+    pub(crate) fn open_leg(&mut self, now: Instant, opening: Opening, work: Work) -> Option<Key> {
+        let Opening { core, address: (local, remote), rtt } = opening;
+        let pair = self.associations.find_or_make(local, remote, core, &mut self.random)?;
+        let associations = &mut self.associations;
+        let mut number = None;
+        let key = self.legs.insert_with(|key| {
+            number = associations.number_for(now, pair, key);
+            let ours = number.unwrap_or(CallNumber::NO_CALL);
+            Leg::new(now, pair, ours, work, rtt)
+        });
+        match (key, number) {
+            (Some(key), Some(_)) => {
+                self.reset_relay(key);
+                Some(key)
+            }
+            (key, _) => {
+                if let Some(key) = key {
+                    self.legs.remove(key);
+                }
+                self.associations.forget_if_unused(pair);
+                None
+            }
+        }
+    }
+
+    /// The leg is over: its number goes to rest as soon as no core names it any more.
+    pub(crate) fn release(&mut self, now: Instant, key: Key, acknowledged: bool) {
+        self.unbridge_leg(key);
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        leg.over = Some(acknowledged);
+        leg.due_at = Instant::FAR_FUTURE;
+        self.release_if_clear(now, key);
+    }
+
+    /// Lets go of a leg that is over and that no core names.
+    pub(crate) fn release_if_clear(&mut self, now: Instant, key: Key) {
+        if !self.is_clear_of_cores(key) {
+            return;
+        }
+        let Some(acknowledged) = self.legs.get(key).and_then(|leg| leg.over) else { return };
+        let Some(leg) = self.legs.remove(key) else { return };
+        if leg.unvalidated {
+            self.unvalidated -= 1;
+        }
+        self.forget_challenge(&leg.work);
+        let (oseqno, iseqno) = leg.reliable.final_numbers();
+        let theirs = leg.theirs;
+        let tombstone = Tombstone { theirs, oseqno, iseqno, ended: now, acknowledged };
+        self.associations.rest(leg.pair, leg.ours, tombstone);
+        if let Work::Probe(peer) = leg.work {
+            self.probe_over(peer, key);
+        }
+    }
+
+    /// A leg's timer went off.
+    pub(crate) fn leg_due(&mut self, now: Instant, at: Instant, key: Key) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if leg.armed != at {
+            return; // armed again for another time since
+        }
+        leg.armed = Instant::FAR_FUTURE;
+        if leg.over.is_none() {
+            self.leg_timers(now, key);
+        }
+        self.rearm(now, key);
+    }
+
+    fn leg_timers(&mut self, now: Instant, key: Key) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let mut again = Vec::new();
+        let result = leg.reliable.retransmit(now, |octets| again.push(octets.to_vec()));
+        for octets in again {
+            self.transmit(key, octets);
+        }
+        if result.is_err() {
+            return self.leg_lost(now, key, "it does not answer");
+        }
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        if leg.due_at <= now {
+            leg.due_at = Instant::FAR_FUTURE;
+            self.work_due(now, key);
+        }
+        self.keep_alive(now, key);
+    }
+
+    /// PING and LAGRQ of a call, once the peer's number is known.
+    fn keep_alive(&mut self, now: Instant, key: Key) {
+        let (ping_time, lagrq_time) = (self.config.general.ping_time, self.config.general.lagrq_time);
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let talks = leg.theirs.is_some() && leg.state != LegState::Ending && leg.ending.is_none();
+        let (ping, lagrq) = (leg.ping_at <= now, leg.lagrq_at <= now);
+        if ping {
+            leg.ping_at = now + ping_time;
+        }
+        if lagrq {
+            leg.lagrq_at = now + lagrq_time;
+        }
+        if ping && talks {
+            self.send(now, key, iax(IaxSubclass::Ping), &[], OnAck::Nothing);
+        }
+        if lagrq && talks {
+            self.send(now, key, iax(IaxSubclass::LagRq), &[], OnAck::Nothing);
+        }
+    }
+
+    /// Starts the keep-alive timers of a call's leg.
+    pub(crate) fn start_keep_alive(&mut self, now: Instant, key: Key) {
+        let (ping_time, lagrq_time) = (self.config.general.ping_time, self.config.general.lagrq_time);
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        leg.ping_at = now + ping_time;
+        leg.lagrq_at =
+            if lagrq_time.is_zero() { Instant::FAR_FUTURE } else { now + lagrq_time };
+        self.rearm(now, key);
+    }
+
+    /// Arms a leg's timer if it is due earlier than the timer is armed for.
+    pub(crate) fn rearm(&mut self, _now: Instant, key: Key) {
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let deadline = leg.deadline();
+        if leg.over.is_none() && deadline < leg.armed {
+            leg.armed = deadline;
+            self.timers.arm(deadline, Due::Leg(key));
+        }
+    }
+
+    /// The peer of a leg is gone: nothing more is said to it.
+    pub(crate) fn leg_lost(&mut self, now: Instant, key: Key, why: &str) {
+        let Some(leg) = self.legs.get(key) else { return };
+        let was_ending = leg.state == LegState::Ending || leg.ending.is_some();
+        match leg.work {
+            Work::Caller(_) | Work::Callee(_) if !was_ending => {
+                self.call_leg_ended(now, key, Cause::OUT_OF_ORDER, Some(why), Ending::Silent);
+            }
+            Work::Registrant(index) if !was_ending => {
+                self.release(now, key, false);
+                self.registration_timed_out(now, index);
+            }
+            Work::Probe(peer) => {
+                self.release(now, key, false);
+                self.probe_unanswered(now, peer);
+            }
+            _ => self.release(now, key, false),
+        }
+    }
+
+    /// A core other than the one we thought hears this pair: its relays follow.
+    pub(crate) fn heard_on(&mut self, core: CoreId, pair: PeerIndex) {
+        let association = self.associations.get_mut(pair);
+        if association.core != core {
+            let before = std::mem::replace(&mut association.core, core);
+            self.move_relays(pair, before);
+        }
+    }
+}
