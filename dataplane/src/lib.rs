@@ -6,6 +6,7 @@
 pub mod counters;
 pub mod handoff;
 pub mod io;
+mod pages;
 pub mod pool;
 pub mod time;
 pub mod wire;
