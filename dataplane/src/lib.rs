@@ -6,6 +6,8 @@
 pub mod counters;
 pub mod handoff;
 pub mod io;
+#[cfg(feature = "uring")]
+pub mod net;
 mod pages;
 pub mod pool;
 pub mod time;
