@@ -11,4 +11,6 @@ pub mod net;
 mod pages;
 pub mod pool;
 pub mod time;
+#[cfg(feature = "uring")]
+pub mod uring;
 pub mod wire;

@@ -70,10 +70,19 @@ impl Pages {
         // SAFETY: as in `octets`; the caller keeps readers away too.
         unsafe { core::slice::from_raw_parts_mut(self.at(offset), len) }
     }
+
+    /// Never unmaps them: for memory that the kernel may still write to.
+    #[cfg(feature = "uring")]
+    pub(crate) fn keep_for_ever(&mut self) {
+        self.len = 0;
+    }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
         // SAFETY: exactly what `new` mapped; slices of it cannot outlive `self`.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
     }

@@ -1,5 +1,7 @@
 //! Send buffers made at start, named by [`BufId`].
 
+use std::sync::Arc;
+
 use crate::pages::Pages;
 
 /// Octets of each buffer: the most one UDP_SEGMENT send may carry.
@@ -18,7 +20,8 @@ impl BufId {
 /// A core's send buffers. None is made after start; an empty pool is a counted drop, not an allocation.
 #[derive(Debug)]
 pub struct Pool {
-    memory: Pages,
+    /// Shared with the backend, so that it outlives what the kernel may still read.
+    memory: Arc<Pages>,
     free: Vec<BufId>,
     /// By buffer: whether it is in `free`. A buffer given back twice would have two owners.
     is_free: Vec<bool>,
@@ -32,7 +35,7 @@ impl Pool {
         let memory =
             memory.unwrap_or_else(|error| panic!("no memory for {buffers} send buffers: {error}"));
         Self {
-            memory,
+            memory: Arc::new(memory),
             free: (0..buffers).rev().map(BufId).collect(),
             is_free: vec![true; buffers as usize],
         }
@@ -68,6 +71,12 @@ impl Pool {
         // SAFETY: the pool is borrowed exclusively; a buffer under way is its backend's, which only reads it, and a
         // caller who kept a copy of its name would at worst change what leaves.
         unsafe { self.memory.octets_mut(buf.offset(), BUF_LEN) }
+    }
+
+    /// The buffers' memory, for a backend to keep while the kernel may read it, and the offset of `buf` in it.
+    #[cfg(feature = "uring")]
+    pub(crate) fn memory(&self, buf: BufId) -> (&Arc<Pages>, usize) {
+        (&self.memory, buf.offset())
     }
 }
 

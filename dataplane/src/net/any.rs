@@ -7,6 +7,7 @@ use crate::counters::Counters;
 use crate::io::{Io, Outgoing, Received};
 use crate::net::{CoreSockets, Doorbell, MmsgIo};
 use crate::pool::Pool;
+use crate::uring::UringIo;
 
 /// The backend asked for (`io`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,7 +23,10 @@ pub enum IoChoice {
 
 /// Either backend. The choice costs one well-predicted branch a batch.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one per core, made once and never moved")]
 pub enum AnyIo {
+    /// io_uring.
+    Uring(UringIo),
     /// `recvmmsg` and `sendmmsg`.
     Mmsg(MmsgIo),
 }
@@ -32,7 +36,7 @@ pub enum AnyIo {
 pub struct Opened {
     /// The backend.
     pub io: AnyIo,
-    /// "mmsg, as asked"; "io_uring refused: ..., using mmsg".
+    /// "io_uring"; "mmsg, as asked"; "io_uring refused to ...; using mmsg".
     pub reason: String,
 }
 
@@ -40,33 +44,48 @@ impl AnyIo {
     /// Opens a core's backend; called on the core's own thread, which alone may use it. Fails only where the backend
     /// asked for cannot be had.
     pub fn open(choice: IoChoice, sockets: CoreSockets, doorbell: Doorbell) -> io::Result<Opened> {
-        let _ = choice;
-        let io = Self::Mmsg(MmsgIo::new(sockets, doorbell)?);
-        Ok(Opened { io, reason: "mmsg, as asked".to_owned() })
+        let (sockets, reason) = match choice {
+            IoChoice::Mmsg => (sockets, "mmsg, as asked".to_owned()),
+            IoChoice::Auto | IoChoice::IoUring => match UringIo::new(sockets, doorbell.clone()) {
+                Ok(io) => return Ok(Opened { io: Self::Uring(io), reason: "io_uring".to_owned() }),
+                Err(refused) if choice == IoChoice::IoUring => {
+                    return Err(io::Error::other(refused.to_string()));
+                }
+                Err(refused) => {
+                    let reason = format!("{refused}; using mmsg");
+                    (refused.sockets, reason)
+                }
+            },
+        };
+        Ok(Opened { io: Self::Mmsg(MmsgIo::new(sockets, doorbell)?), reason })
     }
 }
 
 impl Io for AnyIo {
     fn receive(&mut self, counters: &mut Counters, heard: impl FnMut(Received<'_>)) -> usize {
         match self {
+            Self::Uring(io) => io.receive(counters, heard),
             Self::Mmsg(io) => io.receive(counters, heard),
         }
     }
 
     fn send(&mut self, outgoing: Outgoing, pool: &mut Pool, counters: &mut Counters) {
         match self {
+            Self::Uring(io) => io.send(outgoing, pool, counters),
             Self::Mmsg(io) => io.send(outgoing, pool, counters),
         }
     }
 
     fn flush(&mut self, pool: &mut Pool, counters: &mut Counters) {
         match self {
+            Self::Uring(io) => io.flush(pool, counters),
             Self::Mmsg(io) => io.flush(pool, counters),
         }
     }
 
     fn wait(&mut self, timeout: Option<Duration>) {
         match self {
+            Self::Uring(io) => io.wait(timeout),
             Self::Mmsg(io) => io.wait(timeout),
         }
     }

@@ -39,6 +39,10 @@ pub(crate) struct CoreSocket {
 }
 
 impl CoreSockets {
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -10,6 +10,7 @@ use crate::counters::{Counters, DropReason};
 use crate::handoff::SocketId;
 use crate::io::{Io, Outgoing};
 use crate::pool::Pool;
+use crate::uring::{Refused, UringIo};
 
 const V4: &str = "127.0.0.1:0";
 const V6: &str = "[::1]:0";
@@ -314,10 +315,34 @@ fn a_backend_dropped_with_work_under_way_lets_go_of_its_ports(choice: IoChoice) 
     }
 }
 
+#[test]
+fn auto_is_io_uring_where_the_host_lets_us() {
+    UringIo::probe().unwrap_or_else(|refused| panic!("{refused}"));
+    assert!(matches!(Side::open(IoChoice::Auto, &[V4]).io, AnyIo::Uring(_)));
+}
+
+#[test]
+fn a_refusal_says_what_to_look_at() {
+    let refused = |errno| {
+        let error = std::io::Error::from_raw_os_error(errno);
+        Refused { step: "set up a ring", error, sockets: CoreSockets::none() }.to_string()
+    };
+    let words = refused(libc::EPERM);
+    assert!(
+        words.starts_with("io_uring refused to set up a ring: Operation not permitted"),
+        "{words}"
+    );
+    assert!(words.contains("kernel.io_uring_disabled"), "{words}");
+    assert!(refused(libc::EINVAL).contains("Linux 6.1"));
+}
+
 macro_rules! for_each_backend {
     ($($test:ident)*) => {
         mod mmsg_backend {
             $(#[test] fn $test() { super::$test(super::IoChoice::Mmsg) })*
+        }
+        mod uring_backend {
+            $(#[test] fn $test() { super::$test(super::IoChoice::IoUring) })*
         }
     };
 }
