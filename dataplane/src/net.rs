@@ -18,7 +18,7 @@ pub use any::{AnyIo, IoChoice, Opened};
 pub use control_sender::ControlSender;
 pub use doorbell::Doorbell;
 pub use mmsg::MmsgIo;
-pub use socket::{CoreSockets, OpenError, SocketReport, SocketSettings, Sockets};
+pub use socket::{ADDRESSES_MAX, CoreSockets, OpenError, SocketReport, SocketSettings, Sockets};
 
 pub(crate) use cmsg::{GRO_SPACE, SEGMENT_SPACE, gro_segment_len, segment_control};
 pub(crate) use sockaddr::{RAW_LEN, RawAddr, decode};

@@ -90,3 +90,56 @@ impl Io for AnyIo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{SocketSettings, Sockets};
+
+    /// As a container's seccomp profile does: `io_uring_setup` fails with EPERM, on this thread alone.
+    fn forbid_io_uring() {
+        let step =
+            |code: u32, yes, no, k| libc::sock_filter { code: code as u16, jt: yes, jf: no, k };
+        let mut steps = [
+            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // the number of the system call
+            step(
+                libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+                0,
+                1,
+                libc::SYS_io_uring_setup as u32,
+            ),
+            step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+        // SAFETY: takes numbers only.
+        assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+        let filter = libc::SECCOMP_MODE_FILTER;
+        // SAFETY: the program and its steps live through the call, which copies them.
+        assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, filter, &raw const program) }, 0);
+    }
+
+    #[test]
+    fn where_io_uring_is_forbidden_auto_runs_on_mmsg_and_says_why() {
+        let forbidden = std::thread::spawn(|| {
+            forbid_io_uring();
+            let settings =
+                SocketSettings { receive_buffer: 65_536, send_buffer: 65_536, tos: 0, priority: 0 };
+            let address = "127.0.0.1:0".parse().unwrap();
+            let [auto, asked] = [IoChoice::Auto, IoChoice::IoUring].map(|choice| {
+                let mut sockets = Sockets::open(&[address], 1, &settings).unwrap();
+                AnyIo::open(choice, sockets.cores.remove(0), Doorbell::new().unwrap())
+            });
+            let auto = auto.unwrap();
+            assert!(matches!(auto.io, AnyIo::Mmsg(_)));
+            (auto.reason, asked.unwrap_err().to_string())
+        });
+        let (reason, error) = forbidden.join().unwrap();
+        assert!(
+            reason.starts_with("io_uring refused to set up a ring: Operation not permitted"),
+            "{reason}"
+        );
+        assert!(reason.ends_with("; using mmsg"), "{reason}");
+        assert_eq!(reason, format!("{error}; using mmsg"));
+    }
+}

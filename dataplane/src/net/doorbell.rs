@@ -10,6 +10,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 
+use crate::net::ADDRESSES_MAX;
+
 /// Its owner is at work, and will look at its queues again before it sleeps.
 const AWAKE: u8 = 0;
 /// Its owner sleeps, or is about to: a ring must go through the kernel.
@@ -72,7 +74,7 @@ impl Doorbell {
     }
 
     /// Most descriptors [`Doorbell::wait_with`] takes beside its own.
-    pub const OTHERS_MAX: usize = 16;
+    pub const OTHERS_MAX: usize = ADDRESSES_MAX;
 
     /// Owner only: tells ringers that it sleeps and calls `sleep` with the descriptor that becomes readable when
     /// rung; not if it was rung since it last woke. `sleep` answers whether the descriptor was readable. Afterwards

@@ -37,12 +37,6 @@ impl MmsgIo {
     pub fn new(sockets: CoreSockets, doorbell: Doorbell) -> io::Result<Self> {
         let polled = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
         let polled: Vec<_> = sockets.iter().map(|(_, socket)| polled(socket.fd())).collect();
-        if polled.len() > Doorbell::OTHERS_MAX {
-            return Err(io::Error::other(format!(
-                "more than {} bound addresses",
-                Doorbell::OTHERS_MAX
-            )));
-        }
         let (inbox, outbox) = (Inbox::new()?, Outbox::new());
         Ok(Self { sockets, doorbell, inbox, outbox, first: 0, polled })
     }

@@ -14,6 +14,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::handoff::SocketId;
 use crate::net::ControlSender;
 
+/// Most addresses one process binds.
+pub const ADDRESSES_MAX: usize = 16;
+
 /// How sockets are set up, the same for all.
 #[derive(Debug, Clone, Copy)]
 pub struct SocketSettings {
@@ -23,7 +26,8 @@ pub struct SocketSettings {
     pub send_buffer: usize,
     /// Type of service or traffic class of what is sent: the whole octet (`tos`).
     pub tos: u8,
-    /// Priority of what is sent on its way to the network card (`cos`), 0..=7; above 6 needs CAP_NET_ADMIN.
+    /// Priority of what is sent on its way to the network card (`cos`), 1..=7; above 6 needs CAP_NET_ADMIN. 0: as the
+    /// type of service implies.
     pub priority: u8,
 }
 
@@ -99,12 +103,16 @@ pub struct Sockets {
 
 impl Sockets {
     /// Opens a socket per address and core, `cores` at least 1. Fails where another process holds an address, even
-    /// one that would share it.
+    /// one that would share it, and past [`ADDRESSES_MAX`].
     pub fn open(
         addresses: &[SocketAddr],
         cores: u8,
         settings: &SocketSettings,
     ) -> Result<Self, OpenError> {
+        if let Some(&past) = addresses.get(ADDRESSES_MAX) {
+            let error = io::Error::other(format!("more than {ADDRESSES_MAX} addresses"));
+            return Err(OpenError::at(past, "open")(error));
+        }
         let mut by_core: Vec<_> = (0..cores.max(1)).map(|_| CoreSockets(Vec::new())).collect();
         let mut reports = Vec::new();
         let mut control = Vec::new();
@@ -160,8 +168,10 @@ fn open_one(
         .map_err(at("size"))?;
     mark(&socket, address, settings.tos).map_err(at("mark"))?;
     // After the type of service, which sets a priority of its own.
-    let priority = i32::from(settings.priority);
-    let priority_refused = set_option(&socket, libc::SOL_SOCKET, libc::SO_PRIORITY, priority).err();
+    let priority_refused = match i32::from(settings.priority) {
+        0 => None,
+        priority => set_option(&socket, libc::SOL_SOCKET, libc::SO_PRIORITY, priority).err(),
+    };
     let local = socket
         .local_addr()
         .and_then(|local| local.as_socket().ok_or(io::ErrorKind::Unsupported.into()));
@@ -282,6 +292,8 @@ mod tests {
                 );
             }
         }
+        let error = Sockets::open(&[local("127.0.0.1:0"); 17], 1, &SETTINGS).unwrap_err();
+        assert!(error.to_string().ends_with("more than 16 addresses"), "{error}");
         let error = Sockets::open(&[local("192.0.2.1:0")], 1, &SETTINGS).unwrap_err();
         assert!(
             error.to_string().ends_with("no interface of this host has this address"),

@@ -3,12 +3,14 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::*;
 use crate::counters::{Counters, DropReason};
 use crate::handoff::SocketId;
-use crate::io::{Io, Outgoing};
+use crate::io::{Io, Outgoing, Received};
 use crate::pool::Pool;
 use crate::uring::{Refused, UringIo};
 
@@ -40,10 +42,16 @@ struct Datagram {
 
 impl Side {
     fn open(choice: IoChoice, addresses: &[&str]) -> Self {
+        Self::open_on(choice, addresses, true)
+    }
+
+    /// `segments`: whether the kernel is one that cuts what is sent.
+    fn open_on(choice: IoChoice, addresses: &[&str], segments: bool) -> Self {
         let addresses: Vec<SocketAddr> =
             addresses.iter().map(|address| address.parse().unwrap()).collect();
         let mut sockets = Sockets::open(&addresses, 1, &SETTINGS).unwrap();
         let addresses = sockets.reports.iter().map(|report| report.local).collect();
+        sockets.cores[0].get_mut(FIRST).unwrap().segments = segments;
         let doorbell = Doorbell::new().unwrap();
         // Where the host forbids io_uring this fails and says why: a test passed over in silence tests nothing.
         let opened = AnyIo::open(choice, sockets.cores.remove(0), doorbell.clone()).unwrap();
@@ -225,6 +233,65 @@ fn segments_the_kernel_will_not_cut_are_cut_here(choice: IoChoice) {
     assert_eq!(here.counters.drops(DropReason::SendFailed), 0);
 }
 
+fn where_the_kernel_cannot_cut_all_still_leave_in_order(choice: IoChoice) {
+    let (mut here, mut there) = (Side::open_on(choice, &[V4], false), Side::open(choice, &[V4]));
+    let octets = noise(40 * 172 + 3, 7);
+    here.queue(FIRST, there.addresses[0], b"first", 5);
+    here.queue(FIRST, there.addresses[0], &octets, 172);
+    here.queue(FIRST, there.addresses[0], b"last", 4);
+    here.flush();
+    let (heard, _) = there.hear(43);
+    let expected = [&b"first"[..]].into_iter().chain(octets.chunks(172)).chain([&b"last"[..]]);
+    assert!(heard.iter().map(|heard| &heard.octets[..]).eq(expected));
+    assert_eq!(here.counters.datagrams_out, 43);
+}
+
+fn an_empty_datagram_is_counted_and_does_no_harm(choice: IoChoice) {
+    let mut there = Side::open(choice, &[V4]);
+    let sender = UdpSocket::bind(V4).unwrap();
+    for _ in 0..3 {
+        sender.send_to(b"", there.addresses[0]).unwrap();
+    }
+    here_again(&mut there, &sender);
+    assert_eq!(there.counters.datagrams_in, 4);
+}
+
+fn cores_on_threads_of_their_own_share_the_peers(choice: IoChoice) {
+    const PEERS: usize = 48;
+    let opened = Sockets::open(&[V4.parse().unwrap()], 2, &SETTINGS).unwrap();
+    let to = opened.reports[0].local;
+    let doorbells = [Doorbell::new().unwrap(), Doorbell::new().unwrap()];
+    let (stop, all) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let run = |(sockets, doorbell): (CoreSockets, Doorbell)| {
+        let (stop, all) = (stop.clone(), all.clone());
+        std::thread::spawn(move || {
+            let mut io = AnyIo::open(choice, sockets, doorbell).unwrap().io;
+            let mut counters = Counters::default();
+            while !stop.load(Ordering::Relaxed) {
+                io.wait(LONG);
+                let heard = |_: Received<'_>| {
+                    all.fetch_add(1, Ordering::Relaxed);
+                };
+                while io.receive(&mut counters, heard) > 0 {}
+            }
+            counters.datagrams_in
+        })
+    };
+    let cores: Vec<_> = opened.cores.into_iter().zip(doorbells.clone()).map(run).collect();
+    for _ in 0..PEERS {
+        UdpSocket::bind(V4).unwrap().send_to(b"to whom it may concern", to).unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while all.load(Ordering::Relaxed) < PEERS as u64 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    stop.store(true, Ordering::Relaxed);
+    doorbells.iter().for_each(Doorbell::ring);
+    let heard: Vec<u64> = cores.into_iter().map(|core| core.join().unwrap()).collect();
+    assert_eq!(heard.iter().sum::<u64>(), PEERS as u64);
+    assert!(heard.iter().all(|&datagrams| datagrams > 0), "{heard:?}");
+}
+
 fn the_doorbell_and_the_clock_end_a_wait(choice: IoChoice) {
     let mut side = Side::open(choice, &[V4]);
     for _ in 0..3 {
@@ -355,6 +422,9 @@ for_each_backend! {
     a_burst_of_super_buffers_arrives
     what_the_kernel_refuses_is_counted_and_given_back
     segments_the_kernel_will_not_cut_are_cut_here
+    where_the_kernel_cannot_cut_all_still_leave_in_order
+    an_empty_datagram_is_counted_and_does_no_harm
+    cores_on_threads_of_their_own_share_the_peers
     the_doorbell_and_the_clock_end_a_wait
     a_datagram_ends_a_wait
     control_sends_from_the_same_address

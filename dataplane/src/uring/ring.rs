@@ -9,15 +9,16 @@ use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 
 use crate::handoff::SocketId;
-use crate::net::SEND_BATCH;
+use crate::net::{ADDRESSES_MAX, SEND_BATCH};
 use crate::pages::Pages;
 
-/// Requests queued between two submissions: every send slot, every socket's receive, the doorbell and a cancel.
-const SUBMISSIONS: u32 = 512;
-const _: () = assert!(SEND_BATCH + (u8::MAX as usize + 1) + 16 <= SUBMISSIONS as usize);
+/// Requests queued between two submissions: every send slot, every socket's receive, the doorbell, and cancels.
+const SUBMISSIONS: u32 = 128;
+const _: () = assert!(SEND_BATCH + ADDRESSES_MAX + 16 <= SUBMISSIONS as usize);
 
-/// Completions not yet read: a buffer or a send each, and a few others; past that the kernel keeps them for us.
-const COMPLETIONS: u32 = 1024;
+/// Completions not yet read: of each buffer, each request, and each ring of the doorbell; past that the kernel keeps
+/// them for us.
+const COMPLETIONS: u32 = 512;
 
 /// What a completion answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
