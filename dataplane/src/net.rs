@@ -1,4 +1,4 @@
-//! A core's way to the kernel's network: its sockets, its doorbell, and the two backends behind [`Io`].
+//! A core's way to the kernel's network: its sockets, its doorbell, and the two backends behind [`Io`](crate::io::Io).
 //!
 //! It moves octets and addresses, and knows nothing of their meaning. Datagrams of one peer travel merged
 //! (UDP_GRO, UDP_SEGMENT) wherever the kernel can: that, not the kind of system call, is where the rate comes from.
