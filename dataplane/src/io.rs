@@ -37,7 +37,8 @@ pub struct Outgoing {
     pub buf: BufId,
     /// Octets of it to send.
     pub len: usize,
-    /// Octets of each datagram, the last may be shorter (UDP_SEGMENT). `len` or more: one datagram.
+    /// Octets of each datagram, the last may be shorter (UDP_SEGMENT). `len` or more: one datagram. Up to 64 datagrams
+    /// of together 65,507 octets cost one send; what is over that still leaves, but one by one.
     pub segment_len: usize,
     /// Socket to send from.
     pub local: SocketId,
@@ -45,7 +46,7 @@ pub struct Outgoing {
     pub remote: SocketAddr,
 }
 
-/// A core's way to the network.
+/// A core's way to the network. It counts the datagrams that arrive and leave, each segment one, and those it drops.
 pub trait Io {
     /// Hands over what has arrived, at most one batch of it, without waiting; returns how many [`Received`] it was.
     fn receive(&mut self, counters: &mut Counters, heard: impl FnMut(Received<'_>)) -> usize;

@@ -6,6 +6,11 @@
 pub mod counters;
 pub mod handoff;
 pub mod io;
+#[cfg(feature = "uring")]
+pub mod net;
+mod pages;
 pub mod pool;
 pub mod time;
+#[cfg(feature = "uring")]
+pub mod uring;
 pub mod wire;
