@@ -4,7 +4,11 @@
 //! holds a [`Config`] holds values within their ranges.
 
 mod diagnostic;
+mod glob;
+mod header;
+mod lines;
 mod model;
+pub(crate) mod syntax;
 
 pub use diagnostic::{Diagnostic, Level, Place, Sources};
 pub use model::{
