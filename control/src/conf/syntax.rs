@@ -348,3 +348,6 @@ fn unquoted(name: &str) -> &str {
     let inner = |open: char, close: char| name.strip_prefix(open)?.strip_suffix(close);
     inner('"', '"').or_else(|| inner('<', '>')).unwrap_or(name).trim_matches(lines::is_blank)
 }
+
+#[cfg(test)]
+mod tests;
