@@ -30,6 +30,8 @@ pub(crate) struct Line {
     pub(crate) value_place: Place,
     /// Whether it was written with `=>`.
     pub(crate) arrow: bool,
+    /// Whether it came from a section that this one inherits from.
+    pub(crate) inherited: bool,
     /// Whether the value is verbatim at its place.
     verbatim: bool,
 }
@@ -184,7 +186,7 @@ impl Reader<'_> {
                 continue;
             };
             for line in found.lines.clone() {
-                self.push(heir, line);
+                self.push(heir, Line { inherited: true, ..line });
             }
         }
     }
@@ -298,6 +300,7 @@ impl Reader<'_> {
             value: line.text.get(value.clone()).unwrap_or_default().to_owned(),
             value_place: line.place(value.clone()),
             arrow,
+            inherited: false,
             verbatim: line.is_verbatim(&value),
         };
         self.add(line, appends);
