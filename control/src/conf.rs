@@ -3,8 +3,27 @@
 //! Text comes in as an argument ([`Sources`]); errors go out as [`Diagnostic`]s with file, line and span. Whoever
 //! holds a [`Config`] holds values within their ranges.
 
+mod access;
+mod checks;
+mod codecs;
 mod diagnostic;
+mod general;
+mod glob;
+mod half;
+mod header;
+mod item;
+pub mod keys;
+mod lines;
 mod model;
+mod parse;
+mod peer;
+mod release;
+mod sections;
+mod suggest;
+pub(crate) mod syntax;
+mod trunkline;
+mod user;
+mod values;
 
 pub use diagnostic::{Diagnostic, Level, Place, Sources};
 pub use model::{
@@ -12,3 +31,5 @@ pub use model::{
     DataplaneConf, EncryptionPolicy, General, Host, IoBackend, LogConf, LogFormat, MaxCallNumbers,
     Methods, Peer, Qualify, RegisterLine, RequireToken, Rule, Secret, User,
 };
+pub use parse::{parse, parse_text};
+pub use values::shrunk;
