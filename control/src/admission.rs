@@ -49,7 +49,9 @@ impl Control {
             (Some(subclass @ (IaxSubclass::RegReq | IaxSubclass::RegRel)), None) => {
                 self.admit(now, core, from, heard, subclass);
             }
-            (Some(IaxSubclass::New), Some(_)) => self.refuse(now, core, from, heard, IaxSubclass::Reject),
+            (Some(IaxSubclass::New), Some(_)) => {
+                self.refuse(now, core, from, heard, IaxSubclass::Reject)
+            }
             (Some(IaxSubclass::RegReq | IaxSubclass::RegRel), Some(_)) => {
                 self.refuse(now, core, from, heard, IaxSubclass::RegRej);
             }
@@ -64,10 +66,14 @@ impl Control {
         let header = *heard.frame.header();
         let answerable = heard.iax().is_none_or(|subclass| {
             subclass.is_numbered()
-                && !matches!(subclass, IaxSubclass::CallToken | IaxSubclass::Pong | IaxSubclass::FwDownl)
+                && !matches!(
+                    subclass,
+                    IaxSubclass::CallToken | IaxSubclass::Pong | IaxSubclass::FwDownl
+                )
         });
         let known = self.peers.at(from.1).next().is_some();
-        let named = header.destination.filter(|number| *number != dataplane::wire::CallNumber::NO_CALL);
+        let named =
+            header.destination.filter(|number| *number != dataplane::wire::CallNumber::NO_CALL);
         let Some(ours) = named.filter(|_| answerable && known) else { return };
         if !self.strangers.allows(now, from.1.ip()) {
             self.stats.limited += 1;
@@ -104,7 +110,10 @@ impl Control {
         };
         let over = match () {
             () if self.closing => Some("the switch is stopping".to_owned()),
-            () if !validated && self.unvalidated >= u32::from(self.config.general.max_call_numbers_nonvalidated) => {
+            () if !validated
+                && self.unvalidated
+                    >= u32::from(self.config.general.max_call_numbers_nonvalidated) =>
+            {
                 Some(format!(
                     "{} legs without a call token are up (maxcallnumbers_nonvalidated)",
                     self.unvalidated
@@ -195,7 +204,9 @@ impl Control {
             Some(RequireToken::Yes) => true,
             Some(RequireToken::No) => false,
             Some(RequireToken::Auto) => learnt,
-            None => !self.config.general.call_token_optional.iter().any(|net| net.contains(&source)),
+            None => {
+                !self.config.general.call_token_optional.iter().any(|net| net.contains(&source))
+            }
         }
     }
 
@@ -203,7 +214,11 @@ impl Control {
     fn token_was_valid(&mut self, heard: &HeardFrame<'_>, calling: bool) {
         let name = heard.elements.named_user().unwrap_or(b"guest");
         let name = std::str::from_utf8(name).unwrap_or_default();
-        let known = if calling { self.users.contains_key(name) } else { self.peers.by_name(name).is_some() };
+        let known = if calling {
+            self.users.contains_key(name)
+        } else {
+            self.peers.by_name(name).is_some()
+        };
         if known {
             self.peers.tokens_proved(name);
         }
@@ -214,22 +229,27 @@ impl Control {
         let legs = self.associations.legs_of(ip);
         let general = &self.config.general;
         let peer = self.peers.iter().filter(|peer| peer.address.is_some_and(|at| at.ip() == ip));
-        let of_peer = peer.map(|peer| match (peer.config.max_call_numbers, general.max_call_numbers) {
-            (Some(limit), _) | (None, MaxCallNumbers::Limit(limit)) => (limit, "maxcallnumbers"),
-            (None, MaxCallNumbers::Default) if peer.config.trunk => {
-                (general.trunk_max_call_numbers, "trunk_max_call_numbers")
-            }
-            (None, MaxCallNumbers::Default) => (STRANGER_LEGS, "maxcallnumbers"),
-        });
+        let of_peer =
+            peer.map(|peer| match (peer.config.max_call_numbers, general.max_call_numbers) {
+                (Some(limit), _) | (None, MaxCallNumbers::Limit(limit)) => {
+                    (limit, "maxcallnumbers")
+                }
+                (None, MaxCallNumbers::Default) if peer.config.trunk => {
+                    (general.trunk_max_call_numbers, "trunk_max_call_numbers")
+                }
+                (None, MaxCallNumbers::Default) => (STRANGER_LEGS, "maxcallnumbers"),
+            });
         let of_range = || {
-            let covering = self.config.call_number_limits.iter().filter(|(net, _)| net.contains(&ip));
+            let covering =
+                self.config.call_number_limits.iter().filter(|(net, _)| net.contains(&ip));
             let longest = covering.max_by_key(|(net, _)| net.prefix_len());
             longest.map(|(_, limit)| (*limit, "callnumberlimits"))
         };
-        let (limit, name) = of_peer.max().or_else(of_range).unwrap_or(match general.max_call_numbers {
-            MaxCallNumbers::Limit(limit) => (limit, "maxcallnumbers"),
-            MaxCallNumbers::Default => (STRANGER_LEGS, "maxcallnumbers"),
-        });
+        let (limit, name) =
+            of_peer.max().or_else(of_range).unwrap_or(match general.max_call_numbers {
+                MaxCallNumbers::Limit(limit) => (limit, "maxcallnumbers"),
+                MaxCallNumbers::Default => (STRANGER_LEGS, "maxcallnumbers"),
+            });
         (legs >= u32::from(limit)).then(|| {
             format!("{ip} has {legs} legs, those at rest for a minute included; {name} is {limit}")
         })

@@ -155,7 +155,12 @@ impl Associations {
     }
 
     /// Gives a leg one of our numbers, the longest rested; `None` if all are in use or too fresh from it.
-    pub(crate) fn number_for(&mut self, now: Instant, index: PeerIndex, leg: Key) -> Option<CallNumber> {
+    pub(crate) fn number_for(
+        &mut self,
+        now: Instant,
+        index: PeerIndex,
+        leg: Key,
+    ) -> Option<CallNumber> {
         let association = self.get_mut(index);
         let (number, was_resting) = association.take_number(now)?;
         association.slots.insert(number.get(), Slot::Live(leg));
@@ -184,10 +189,12 @@ impl Associations {
                 break;
             }
             self.resting.pop_front();
-            let Some(association) = self.all.get_mut(index as usize).and_then(Option::as_deref_mut) else {
+            let Some(association) = self.all.get_mut(index as usize).and_then(Option::as_deref_mut)
+            else {
                 continue;
             };
-            if !matches!(association.slots.get(&number), Some(Slot::Resting(t)) if t.ended == ended) {
+            if !matches!(association.slots.get(&number), Some(Slot::Resting(t)) if t.ended == ended)
+            {
                 continue; // used again before its time
             }
             association.slots.remove(&number);
@@ -221,11 +228,6 @@ impl Associations {
     pub(crate) fn deadline(&self) -> Instant {
         self.resting.front().map_or(Instant::FAR_FUTURE, |(ended, ..)| *ended + REST)
     }
-
-    /// Pairs that have a leg or a number at rest.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Association> {
-        self.all.iter().filter_map(Option::as_deref)
-    }
 }
 
 impl Association {
@@ -240,12 +242,16 @@ impl Association {
     /// first reply is what tells its number.
     pub(crate) fn find(&self, now: Instant, ours: Option<CallNumber>, theirs: CallNumber) -> Found {
         let Some(ours) = ours else {
-            return self.by_theirs.get(&theirs.get()).map_or(Found::Nothing, |leg| Found::Leg(*leg));
+            return self
+                .by_theirs
+                .get(&theirs.get())
+                .map_or(Found::Nothing, |leg| Found::Leg(*leg));
         };
         match self.slots.get(&ours.get()) {
             Some(Slot::Live(leg)) => Found::Leg(*leg),
             Some(Slot::Resting(tombstone))
-                if tombstone.theirs == Some(theirs) && now < tombstone.ended + TOMBSTONE_ANSWERS =>
+                if tombstone.theirs == Some(theirs)
+                    && now < tombstone.ended + TOMBSTONE_ANSWERS =>
             {
                 Found::Tombstone(ours, *tombstone)
             }
@@ -258,7 +264,8 @@ impl Association {
         if self.fresh_left > 0 {
             self.fresh_left -= 1;
             let number = self.fresh_next;
-            self.fresh_next = if number >= CallNumber::MAX.get() { FIRST_NUMBER } else { number + 1 };
+            self.fresh_next =
+                if number >= CallNumber::MAX.get() { FIRST_NUMBER } else { number + 1 };
             return CallNumber::from_wire(number).map(|number| (number, false));
         }
         let number = *self.rested.front()?;
@@ -326,13 +333,17 @@ mod tests {
         let leg = Slab::new(1).insert_with(|_| ()).unwrap();
         let number = all.number_for(at(0), pair, leg).unwrap();
         assert_eq!(all.get(pair).find(at(1), Some(number), CallNumber::MAX), Found::Leg(leg));
-        all.rest(pair, number, Tombstone { theirs: Some(CallNumber::MAX), ..tombstone(at(1), true) });
+        all.rest(
+            pair,
+            number,
+            Tombstone { theirs: Some(CallNumber::MAX), ..tombstone(at(1), true) },
+        );
         let found = all.get(pair).find(at(2), Some(number), CallNumber::MAX);
         assert!(matches!(found, Found::Tombstone(n, _) if n == number));
         let other = "192.0.2.2:4569".parse().unwrap();
         assert_eq!(all.find_or_make(SocketId(0), other, CoreId(0), random), None, "at the bound");
         all.wake_rested(at(60_001));
-        assert_eq!((all.iter().count(), all.legs_of(remote.ip())), (0, 0));
+        assert_eq!((all.find(SocketId(0), remote), all.legs_of(remote.ip())), (None, 0));
         assert!(all.find_or_make(SocketId(0), other, CoreId(0), random).is_some());
     }
 }

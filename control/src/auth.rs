@@ -73,9 +73,16 @@ mod tests {
         let secret = Secret::new("secret");
         assert_eq!(&answer(b"123456789", &secret), b"7ccde16e862dfe7681297713e9e9cadb");
         let challenge = Challenge(*b"123456789");
-        assert!(challenge.is_met_by(b"7ccde16e862dfe7681297713e9e9cadb", &[secret.clone()]));
-        assert!(challenge.is_met_by(b"7CCDE16E862DFE7681297713E9E9CADB", &[secret.clone()]));
-        assert!(!challenge.is_met_by(b"7ccde16e862dfe7681297713e9e9cadc", &[secret.clone()]));
+        assert!(
+            challenge.is_met_by(b"7ccde16e862dfe7681297713e9e9cadb", std::slice::from_ref(&secret))
+        );
+        assert!(
+            challenge.is_met_by(b"7CCDE16E862DFE7681297713E9E9CADB", std::slice::from_ref(&secret))
+        );
+        assert!(
+            !challenge
+                .is_met_by(b"7ccde16e862dfe7681297713e9e9cadc", std::slice::from_ref(&secret))
+        );
         assert!(!challenge.is_met_by(b"7ccde16e862dfe7681297713e9e9cad", &[secret]));
     }
 

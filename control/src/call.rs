@@ -60,7 +60,9 @@ impl Control {
     /// Goes on with a call's dialplan until it has to wait, or the call ends.
     pub(crate) fn run_dialplan(&mut self, now: Instant, key: Key) {
         for _ in 0..STEPS_MAX {
-            let Some(walk) = self.calls.get_mut(key).and_then(|call| call.walk.as_mut()) else { return };
+            let Some(walk) = self.calls.get_mut(key).and_then(|call| call.walk.as_mut()) else {
+                return;
+            };
             match walk.step() {
                 Step::Dial(request) => {
                     if self.dial(now, key, request) {
@@ -71,7 +73,9 @@ impl Control {
                 Step::Progress => self.tell_caller(now, key, ControlSubclass::Progress),
                 Step::Ringing => self.tell_caller(now, key, ControlSubclass::Ringing),
                 Step::Proceeding => self.tell_caller(now, key, ControlSubclass::Proceeding),
-                Step::Busy => return self.end_with_tone(now, key, ControlSubclass::Busy, Cause::BUSY),
+                Step::Busy => {
+                    return self.end_with_tone(now, key, ControlSubclass::Busy, Cause::BUSY);
+                }
                 Step::Congestion => {
                     let congestion = ControlSubclass::Congestion;
                     return self.end_with_tone(now, key, congestion, Cause::CONGESTION);
@@ -95,7 +99,11 @@ impl Control {
                 Ok(leg) => dial.legs.push(leg),
                 Err(refusal) => {
                     dial.result = result_of(refusal.cause, dial.result, dial.legs.is_empty());
-                    self.note_reason(key, refusal.cause, format!("{}: {}", request.line, refusal.why));
+                    self.note_reason(
+                        key,
+                        refusal.cause,
+                        format!("{}: {}", request.line, refusal.why),
+                    );
                 }
             }
         }
@@ -135,7 +143,13 @@ impl Control {
     }
 
     /// A leg called has agreed on a format.
-    pub(crate) fn callee_accepted(&mut self, now: Instant, key: Key, leg: Key, format: MediaFormat) {
+    pub(crate) fn callee_accepted(
+        &mut self,
+        now: Instant,
+        key: Key,
+        leg: Key,
+        format: MediaFormat,
+    ) {
         let Some(call) = self.calls.get_mut(key) else { return };
         let alone = call.dial.as_ref().is_some_and(|dial| dial.legs.len() == 1);
         if alone {
@@ -149,7 +163,16 @@ impl Control {
 
     /// RINGING, PROCEEDING, PROGRESS, ANSWER, BUSY or CONGESTION from a leg called.
     pub(crate) fn callee_says(&mut self, now: Instant, leg: Key, control: ControlSubclass) {
-        let Some(key) = self.legs.get(leg).and_then(|leg| leg.call) else { return };
+        let event = match control {
+            ControlSubclass::Answer => Event::Answer,
+            ControlSubclass::Ringing => Event::Ringing,
+            ControlSubclass::Progress => Event::Progress,
+            _ => Event::Proceeding,
+        };
+        let Some(callee) = self.legs.get(leg).filter(|leg| leg.state.on(event).is_some()) else {
+            return;
+        };
+        let Some(key) = callee.call else { return };
         match control {
             ControlSubclass::Answer => self.callee_answered(now, key, leg),
             ControlSubclass::Busy => {
@@ -163,7 +186,10 @@ impl Control {
                 let Some(call) = self.calls.get_mut(key) else { return };
                 let alone = call.callee == Some(leg);
                 let first_ring = control == ControlSubclass::Ringing
-                    && call.dial.as_mut().is_some_and(|dial| !std::mem::replace(&mut dial.rang, true));
+                    && call
+                        .dial
+                        .as_mut()
+                        .is_some_and(|dial| !std::mem::replace(&mut dial.rang, true));
                 if alone || first_ring {
                     self.tell_caller(now, key, control);
                 }
@@ -214,7 +240,9 @@ impl Control {
     /// ANSWER to the caller, once.
     fn answer_caller(&mut self, now: Instant, key: Key) {
         self.accept_caller(now, key, None);
-        let Some(call) = self.calls.get_mut(key).filter(|call| call.answered.is_none()) else { return };
+        let Some(call) = self.calls.get_mut(key).filter(|call| call.answered.is_none()) else {
+            return;
+        };
         call.answered = Some(now);
         self.calls_up += 1;
         let caller = call.caller;
@@ -264,7 +292,14 @@ impl Control {
     }
 
     /// The caller has gone: so goes everything.
-    fn caller_ended(&mut self, now: Instant, key: Key, cause: Cause, why: Option<&str>, how: Ending) {
+    fn caller_ended(
+        &mut self,
+        now: Instant,
+        key: Key,
+        cause: Cause,
+        why: Option<&str>,
+        how: Ending,
+    ) {
         let Some(call) = self.calls.get_mut(key) else { return };
         let caller = call.caller;
         let mut legs: Vec<Key> = call.callee.into_iter().collect();

@@ -8,7 +8,7 @@ use dataplane::wire::{
 
 use crate::cause::Cause;
 use crate::engine::Control;
-use crate::leg::{Ending, LegState, Work};
+use crate::leg::{Ending, Work};
 use crate::reliable::OnAck;
 use crate::slab::Key;
 use crate::transport::{HeardFrame, iax};
@@ -92,7 +92,8 @@ impl Control {
     /// PONG, with what we have received as the receiver report elements tell it (RFC 5456 §8.6.34).
     fn answer_ping(&mut self, now: Instant, key: Key, header: &FullHeader) {
         let cell = self.cells.get(RelayId(key.index));
-        let load = |word: &std::sync::atomic::AtomicU32| word.load(std::sync::atomic::Ordering::Relaxed);
+        let load =
+            |word: &std::sync::atomic::AtomicU32| word.load(std::sync::atomic::Ordering::Relaxed);
         let (frames, late) = cell.map_or((0, 0), |c| (load(&c.heard_frames), load(&c.late_frames)));
         let mut data = [0; 64];
         let mut ies = IeWriter::new(&mut data);
@@ -241,12 +242,5 @@ impl Control {
 
     fn is_callee(&self, key: Key) -> bool {
         self.legs.get(key).is_some_and(|leg| matches!(leg.work, Work::Callee(_)))
-    }
-
-    /// Whether our own last frame to this leg has gone.
-    pub(crate) fn is_ending(&self, key: Key) -> bool {
-        self.legs
-            .get(key)
-            .is_none_or(|leg| leg.state == LegState::Ending || leg.ending.is_some() || leg.over.is_some())
     }
 }

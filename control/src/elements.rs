@@ -138,7 +138,10 @@ pub(crate) fn printable(octets: &[u8]) -> String {
         .chars()
         .flat_map(|c| {
             let plain = !c.is_control();
-            plain.then_some(c).into_iter().chain((!plain).then(|| c.escape_default()).into_iter().flatten())
+            plain
+                .then_some(c)
+                .into_iter()
+                .chain((!plain).then(|| c.escape_default()).into_iter().flatten())
         })
         .collect()
 }

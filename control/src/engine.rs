@@ -248,7 +248,13 @@ impl Control {
     }
 
     /// Tells the operator of something a source did, but not of each time in a flood.
-    pub(crate) fn complain(&mut self, now: Instant, topic: Topic, source: SocketAddr, text: String) {
+    pub(crate) fn complain(
+        &mut self,
+        now: Instant,
+        topic: Topic,
+        source: SocketAddr,
+        text: String,
+    ) {
         if self.complaints.allows(now, source.ip()) {
             self.log(LogLevel::Warning, topic, text);
         } else {
@@ -259,11 +265,6 @@ impl Control {
     /// Seconds since 1970.
     pub(crate) fn unix_now(&self, now: Instant) -> u64 {
         self.started.1 + now.since(self.started.0).as_secs()
-    }
-
-    /// A leg whose key somebody holds, if it has not ended meanwhile.
-    pub(crate) fn leg(&mut self, key: Key) -> Option<&mut Leg> {
-        self.legs.get_mut(key)
     }
 
     /// The remote address of a leg.

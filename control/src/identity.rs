@@ -47,7 +47,7 @@ impl Identity {
     }
 
     /// With what the user's section overrides.
-    pub(crate) fn as_user(mut self, user: &User) -> Self {
+    pub(crate) fn overridden_by(mut self, user: &User) -> Self {
         if user.shrink_caller_id {
             self.number = self.number.map(|number| shrunk(&number));
         }

@@ -46,7 +46,10 @@ impl Control {
         let setup = Box::new(CallerSetup {
             username: elements.named_user().map_or_else(String::new, printable),
             challenge: None,
-            called: elements.called_number.filter(|n| !n.is_empty()).map_or("s".to_owned(), printable),
+            called: elements
+                .called_number
+                .filter(|n| !n.is_empty())
+                .map_or("s".to_owned(), printable),
             context: elements.called_context.filter(|c| !c.is_empty()).map(printable),
             candidates: user.as_ref().map_or_else(Vec::new, |user| acceptable(user, elements)),
             identity: Identity::of(elements, heard.frame.ies()),
@@ -54,7 +57,9 @@ impl Control {
             user,
         });
         let opening = Opening { core, address: from, rtt: RTT_AT_FIRST };
-        let Some(key) = self.open_leg(now, opening, Work::Caller(Some(setup))) else { return false };
+        let Some(key) = self.open_leg(now, opening, Work::Caller(Some(setup))) else {
+            return false;
+        };
         let header = *heard.frame.header();
         let Some(leg) = self.legs.get_mut(key) else { return false };
         leg.state = LegState::Waiting;
@@ -79,7 +84,8 @@ impl Control {
     fn find_user(&self, source: IpAddr, elements: &Elements<'_>) -> Option<Arc<User>> {
         let context = elements.called_context.filter(|c| !c.is_empty()).map(printable);
         let qualifies = |user: &&Arc<User>| {
-            let in_context = context.as_ref().is_none_or(|c| user.any_context || user.contexts.contains(c));
+            let in_context =
+                context.as_ref().is_none_or(|c| user.any_context || user.contexts.contains(c));
             user.acl.allows(source) && in_context
         };
         if let Some(name) = elements.named_user() {
@@ -106,7 +112,12 @@ impl Control {
         let Some(setup) = self.caller_setup(key) else { return };
         let (user, username) = (setup.user.clone(), setup.username.clone());
         if version.is_some_and(|version| version > 2) {
-            return self.refuse_caller(now, key, Cause::NO_AUTHORITY, "it speaks a version above 2".to_owned());
+            return self.refuse_caller(
+                now,
+                key,
+                Cause::NO_AUTHORITY,
+                "it speaks a version above 2".to_owned(),
+            );
         }
         let methods = match &user {
             Some(user) if !user.credentials.are_required() => return self.admitted(now, key),
@@ -120,7 +131,9 @@ impl Control {
         let limit = user.as_ref().map_or(STRANGERS_CHALLENGED, |user| user.max_auth_req);
         let waiting = self.challenges.entry(username.clone()).or_insert(0);
         if limit > 0 && *waiting >= limit {
-            let why = format!("{waiting} challenges to user \"{username}\" are unanswered; maxauthreq is {limit}");
+            let why = format!(
+                "{waiting} challenges to user \"{username}\" are unanswered; maxauthreq is {limit}"
+            );
             return self.refuse_caller(now, key, Cause::REJECTED, why);
         }
         *waiting += 1;
@@ -147,10 +160,15 @@ impl Control {
             if delayed {
                 self.send_ack(key, heard.frame.header());
             }
+            if let Some(leg) = self.legs.get_mut(key) {
+                leg.state = leg.state.on(Event::AuthRep).unwrap_or(leg.state);
+            }
             return self.admitted(now, key);
         }
         let why = match (&user, heard.elements.md5_result) {
-            (None, _) => format!("no user \"{username}\" may call from there (section, permit/deny or context)"),
+            (None, _) => format!(
+                "no user \"{username}\" may call from there (section, permit/deny or context)"
+            ),
             (Some(_), None) => format!("user \"{username}\" answered without an MD5 result"),
             (Some(_), Some(_)) => format!("user \"{username}\" gave a wrong secret"),
         };
@@ -214,8 +232,11 @@ impl Control {
         let proven = leg.proven;
         let Work::Caller(setup) = &mut leg.work else { return };
         let Some(setup) = setup.take() else { return };
-        let CallerSetup { user: Some(user), called, context, candidates, identity, .. } = *setup else { return };
-        let identity = identity.as_user(&user);
+        let CallerSetup { user: Some(user), called, context, candidates, identity, .. } = *setup
+        else {
+            return;
+        };
+        let identity = identity.overridden_by(&user);
         let context = context.or_else(|| user.contexts.first().cloned()).unwrap_or_default();
         self.calls_made += 1;
         let id = self.calls_made;
@@ -249,7 +270,8 @@ impl Control {
             leg.call = Some(call);
         }
         if !routed {
-            let why = format!("no extension \"{called}\" in context [{context}] of extensions.conf");
+            let why =
+                format!("no extension \"{called}\" in context [{context}] of extensions.conf");
             return self.refuse_call(now, call, Cause::NO_ROUTE, &why);
         }
         if codecs.is_empty() {

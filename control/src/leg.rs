@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use dataplane::handoff::PeerIndex;
 use dataplane::time::Instant;
-use dataplane::wire::{
-    CallNumber, FrameType, FullHeader, MediaFormat, SeqNo, Subclass, Timestamp,
-};
+use dataplane::wire::{CallNumber, FrameType, FullHeader, MediaFormat, SeqNo, Subclass, Timestamp};
 
 use crate::auth::Challenge;
 use crate::cause::Cause;
@@ -55,7 +53,9 @@ impl LegState {
             (Self::Waiting, Event::Accept) => Self::Linked,
             (Self::Linked, Event::Proceeding | Event::Ringing | Event::Progress) => Self::Linked,
             (Self::Linked, Event::Answer) => Self::Up,
-            (Self::Up, Event::Proceeding | Event::Ringing | Event::Progress | Event::Answer) => Self::Up,
+            (Self::Up, Event::Proceeding | Event::Ringing | Event::Progress | Event::Answer) => {
+                Self::Up
+            }
             (Self::Waiting | Self::Linked | Self::Up | Self::Ending, Event::End) => Self::Ending,
             _ => return None,
         })
@@ -220,7 +220,13 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    pub(crate) fn new(now: Instant, pair: PeerIndex, ours: CallNumber, work: Work, rtt: Duration) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        pair: PeerIndex,
+        ours: CallNumber,
+        work: Work,
+        rtt: Duration,
+    ) -> Self {
         Self {
             pair,
             ours,
@@ -362,7 +368,8 @@ mod tests {
     fn what_is_said_comes_after_what_was_said() {
         let start = Instant::from_micros(1_000_000);
         let work = Work::Probe(0);
-        let mut leg = Leg::new(start, PeerIndex(0), CallNumber::MAX, work, Duration::from_millis(1));
+        let mut leg =
+            Leg::new(start, PeerIndex(0), CallNumber::MAX, work, Duration::from_millis(1));
         assert_eq!(leg.stamp(start, Timestamp(0)), Timestamp(3), "never 0");
         assert_eq!(leg.stamp(start, Timestamp(0)), Timestamp(6));
         let later = start + Duration::from_millis(500);

@@ -75,7 +75,9 @@ impl Control {
     fn install(&mut self, now: Instant, near: Key, far: Key) {
         let relay = RelayId(near.index);
         self.cells.reset(relay);
-        let (Some(near_leg), Some(far_leg)) = (self.legs.get(near), self.legs.get(far)) else { return };
+        let (Some(near_leg), Some(far_leg)) = (self.legs.get(near), self.legs.get(far)) else {
+            return;
+        };
         let (near_pair, far_pair) = (near_leg.pair, far_leg.pair);
         let Some(near_call) = near_leg.theirs else { return };
         // A call the far peer does not know yet would cost it a VNAK for each trunk entry.
@@ -175,7 +177,8 @@ impl Control {
         if state == RelayState::Moving {
             return self.install(now, near, far);
         }
-        let still = |key: Key| self.legs.get(key).is_some_and(|leg| leg.media.relay != RelayState::Absent);
+        let still =
+            |key: Key| self.legs.get(key).is_some_and(|leg| leg.media.relay != RelayState::Absent);
         if still(near) || still(far) {
             return self.perform_ending_of(now, far); // nothing feeds that leg any more
         }
@@ -291,7 +294,9 @@ impl Control {
     fn carry_voice(&mut self, now: Instant, near: Key, voice: Voice<'_>) {
         let Some(far) = self.partner(near) else { return };
         let last_voice = self.last_voice_to(far);
-        let (Some(near_leg), Some(far_leg)) = (self.legs.get(near), self.legs.get(far)) else { return };
+        let (Some(near_leg), Some(far_leg)) = (self.legs.get(near), self.legs.get(far)) else {
+            return;
+        };
         if far_leg.media.quelched || !far_leg.state.carries_voice() || far_leg.ending.is_some() {
             return;
         }
@@ -315,7 +320,14 @@ impl Control {
         self.send_full_voice(now, near, far, stamp.0.wrapping_sub(voice.heard.0), voice);
     }
 
-    fn send_full_voice(&mut self, now: Instant, near: Key, far: Key, offset: u32, voice: Voice<'_>) {
+    fn send_full_voice(
+        &mut self,
+        now: Instant,
+        near: Key,
+        far: Key,
+        offset: u32,
+        voice: Voice<'_>,
+    ) {
         let sent = voice.heard.offset_by(offset);
         if let Some(leg) = self.legs.get_mut(near) {
             leg.media.offset = Some(offset);
@@ -351,7 +363,8 @@ impl Control {
 
     /// Time-stamp of the last voice a core sent to this leg's peer; 0 if none.
     pub(crate) fn last_voice_to(&self, leg: Key) -> Timestamp {
-        self.feeder_of(leg).map_or(Timestamp(0), |feeder| self.cells.last_sent(RelayId(feeder.index)))
+        self.feeder_of(leg)
+            .map_or(Timestamp(0), |feeder| self.cells.last_sent(RelayId(feeder.index)))
     }
 
     /// Whether connected-line frames may go from this leg to its partner.

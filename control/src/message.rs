@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use dataplane::wire::{ApparentAddr, Capability, CodecPrefs, DateTime, IeKind, IeWriter, MediaFormat};
+use dataplane::wire::{
+    ApparentAddr, Capability, CodecPrefs, DateTime, IeKind, IeWriter, MediaFormat,
+};
 
 use crate::cause::Cause;
 use crate::conf::{CallerId, Methods};
@@ -47,8 +49,12 @@ fn written(write: impl FnOnce(&mut IeWriter<'_>)) -> Vec<u8> {
 /// NEW, but for its call token, which comes last.
 pub(crate) fn new(new: &New<'_>) -> Vec<u8> {
     let set = new.offered.iter().fold(Capability::NONE, |set, format| set.with(*format));
-    let letters: Vec<u8> =
-        new.offered.iter().filter_map(|format| CodecPrefs::letter(*format)).take(CodecPrefs::MAX).collect();
+    let letters: Vec<u8> = new
+        .offered
+        .iter()
+        .filter_map(|format| CodecPrefs::letter(*format))
+        .take(CodecPrefs::MAX)
+        .collect();
     let mut elements = written(|ies| {
         ies.u16(IeKind::Version, VERSION).raw(IeKind::CalledNumber, new.called.as_bytes());
         if new.auto_answer {

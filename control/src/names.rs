@@ -42,7 +42,12 @@ impl Names {
 impl Control {
     /// Asks for every name of the configuration.
     pub(crate) fn start_names(&mut self, now: Instant) {
-        let peers = self.config.peers.iter().enumerate().map(|(n, peer)| (Asker::Peer(n as u32), &peer.host));
+        let peers = self
+            .config
+            .peers
+            .iter()
+            .enumerate()
+            .map(|(n, peer)| (Asker::Peer(n as u32), &peer.host));
         let lines = self.config.registers.iter().enumerate();
         let lines = lines.map(|(n, line)| (Asker::Registrant(n as u32), &line.host));
         let entry = |(asker, host): (Asker, &Host)| match host {
@@ -94,7 +99,8 @@ impl Control {
     fn peer_found(&mut self, now: Instant, index: u32, address: SocketAddr) {
         let before = self.peers.set_address(index, Some(address));
         if before != Some(address) {
-            let name = self.peers.get(index).map_or_else(String::new, |peer| peer.config.name.clone());
+            let name =
+                self.peers.get(index).map_or_else(String::new, |peer| peer.config.name.clone());
             self.log(LogLevel::Info, Topic::Names, format!("peer {name} is at {address}"));
             self.probe_from(now, index);
         }

@@ -82,7 +82,10 @@ impl Control {
             return Err(Refusal { cause: Cause::CONGESTION, why });
         }
         let Some(identity) = self.calls.get(call).and_then(|call| call.identity.as_deref()) else {
-            return Err(Refusal { cause: Cause::TEMPORARY_FAILURE, why: "the call is over".to_owned() });
+            return Err(Refusal {
+                cause: Cause::TEMPORARY_FAILURE,
+                why: "the call is over".to_owned(),
+            });
         };
         let mut identity = identity.clone();
         identity.set(caller.clone());
@@ -99,7 +102,8 @@ impl Control {
         let name = destination.peer.clone();
         let (secret, remote) = (target.secret, target.remote);
         let data = message::with_token(&elements, &[]);
-        let setup = Box::new(CalleeSetup { elements, secret, offered, tokens: 0, answers: 0, name });
+        let setup =
+            Box::new(CalleeSetup { elements, secret, offered, tokens: 0, answers: 0, name });
         let core = self.core_for(target.local, remote);
         let opening = Opening { core, address: (target.local, remote), rtt: target.rtt };
         let Some(key) = self.open_leg(now, opening, Work::Callee(Some(setup))) else {
@@ -124,7 +128,9 @@ impl Control {
         let absent = |why: String| Refusal { cause: Cause::ABSENT, why };
         let Some(peer) = self.peers.by_name(name.as_bytes()) else {
             let Ok(ip) = name.parse::<IpAddr>() else {
-                return Err(absent(format!("there is no peer [{name}] in iax.conf, and it is no address")));
+                return Err(absent(format!(
+                    "there is no peer [{name}] in iax.conf, and it is no address"
+                )));
             };
             let remote = SocketAddr::new(ip, destination.port.unwrap_or(IAX_PORT));
             return Ok(Target {
@@ -151,7 +157,10 @@ impl Control {
             remote,
             rtt: peer.rtt().unwrap_or(RTT_AT_FIRST),
             codecs: config.codecs.set,
-            secret: destination.secret.clone().or_else(|| config.credentials.secrets.last().cloned()),
+            secret: destination
+                .secret
+                .clone()
+                .or_else(|| config.credentials.secrets.last().cloned()),
             username: destination.user.clone().or_else(|| config.username.clone()),
             context: destination.context.clone().or_else(|| config.peer_context.clone()),
             send_ani: config.send_ani,
@@ -177,12 +186,16 @@ impl Control {
 
     /// The core thought to hear an address, until it is heard.
     pub(crate) fn core_for(&self, local: SocketId, remote: SocketAddr) -> CoreId {
-        self.associations.find(local, remote).map_or(CoreId(0), |pair| self.associations.get(pair).core)
+        self.associations
+            .find(local, remote)
+            .map_or(CoreId(0), |pair| self.associations.get(pair).core)
     }
 
     /// CALLTOKEN: the frame that opened the leg once more, with the token, as if nothing had been said.
     pub(crate) fn token_received(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
-        let Some(token) = heard.elements.call_token.filter(|token| !token.is_empty()) else { return };
+        let Some(token) = heard.elements.call_token.filter(|token| !token.is_empty()) else {
+            return;
+        };
         let Some(leg) = self.legs.get_mut(key) else { return };
         if leg.theirs.is_some() {
             return; // the call has gone past that
@@ -207,7 +220,9 @@ impl Control {
 
     /// AUTHREQ: the answer, if we have the secret and the peer wants a method we do.
     pub(crate) fn challenged(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
-        let Some(leg) = self.legs.get_mut(key).filter(|leg| leg.state == LegState::Waiting) else { return };
+        let Some(leg) = self.legs.get_mut(key).filter(|leg| leg.state == LegState::Waiting) else {
+            return;
+        };
         let Work::Callee(Some(setup)) = &mut leg.work else { return };
         setup.answers += 1;
         let methods = Methods(heard.elements.auth_methods.unwrap_or(Methods::MD5.0));
@@ -236,7 +251,9 @@ impl Control {
 
     /// ACCEPT: the format is agreed, if it is one we offered.
     pub(crate) fn accepted(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
-        let Some(leg) = self.legs.get_mut(key).filter(|leg| leg.state == LegState::Waiting) else { return };
+        let Some(leg) = self.legs.get_mut(key).filter(|leg| leg.state == LegState::Waiting) else {
+            return;
+        };
         let Work::Callee(setup) = &mut leg.work else { return };
         let Some(setup) = setup.take() else { return };
         let call = leg.call;

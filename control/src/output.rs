@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 use dataplane::handoff::{Command, CoreId, SocketId};
 
 /// One thing to do, in the order given out.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is made and consumed in place; a box would cost an allocation each"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// Send a datagram from a core's socket.
@@ -45,7 +49,7 @@ pub struct Question {
 }
 
 /// Which question an answer belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u32);
 
 /// How urgent a line is.

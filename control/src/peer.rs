@@ -146,7 +146,11 @@ impl Peers {
     }
 
     /// A peer is somewhere else now. Returns where it was.
-    pub(crate) fn set_address(&mut self, index: u32, address: Option<SocketAddr>) -> Option<SocketAddr> {
+    pub(crate) fn set_address(
+        &mut self,
+        index: u32,
+        address: Option<SocketAddr>,
+    ) -> Option<SocketAddr> {
         let peer = self.all.get_mut(index as usize)?;
         let before = std::mem::replace(&mut peer.address, address);
         if before == address {
@@ -155,7 +159,9 @@ impl Peers {
         if let Some(here) = before.and_then(|before| self.by_address.get_mut(&before)) {
             here.retain(|other| *other != index);
         }
-        if let Some(before) = before.filter(|before| self.by_address.get(before).is_some_and(Vec::is_empty)) {
+        if let Some(before) =
+            before.filter(|before| self.by_address.get(before).is_some_and(Vec::is_empty))
+        {
             self.by_address.remove(&before);
         }
         if let Some(address) = address {

@@ -22,7 +22,10 @@ impl Control {
     /// Peers with a fixed address are monitored from the start.
     pub(crate) fn start_peers(&mut self, now: Instant) {
         for index in 0..self.peers.len() {
-            let fixed = self.peers.get(index).is_some_and(|peer| matches!(peer.config.host, Host::Address(_)));
+            let fixed = self
+                .peers
+                .get(index)
+                .is_some_and(|peer| matches!(peer.config.host, Host::Address(_)));
             if fixed {
                 let spread = self.random.below(SPREAD.as_micros() as u32);
                 self.probe_from(now + Duration::from_micros(u64::from(spread)), index);

@@ -125,14 +125,26 @@ impl Control {
     }
 
     fn request(&mut self, now: Instant, index: u32) {
-        let Some(remote) = self.registrants.get(index as usize).and_then(|r| r.registrar) else { return };
+        let Some(remote) = self.registrants.get(index as usize).and_then(|r| r.registrar) else {
+            return;
+        };
         let Ok(local) = self.socket_for(remote, None) else {
-            return self.registration_failed(now, index, State::Unregistered, "no bindaddr of its family");
+            return self.registration_failed(
+                now,
+                index,
+                State::Unregistered,
+                "no bindaddr of its family",
+            );
         };
         let core = self.core_for(local, remote);
         let opening = Opening { core, address: (local, remote), rtt: RTT_AT_FIRST };
         let Some(key) = self.open_leg(now, opening, Work::Registrant(index)) else {
-            return self.registration_failed(now, index, State::Unregistered, "no call number is free");
+            return self.registration_failed(
+                now,
+                index,
+                State::Unregistered,
+                "no call number is free",
+            );
         };
         let Some((kind, elements)) = self.registration_request(index) else { return };
         if let Some(registrant) = self.registrants.get_mut(index as usize) {
@@ -148,7 +160,11 @@ impl Control {
         self.request_with(index, None)
     }
 
-    fn request_with(&self, index: u32, answer: Option<&[u8; 32]>) -> Option<(IaxSubclass, Vec<u8>)> {
+    fn request_with(
+        &self,
+        index: u32,
+        answer: Option<&[u8; 32]>,
+    ) -> Option<(IaxSubclass, Vec<u8>)> {
         let registrant = self.registrants.get(index as usize)?;
         let (kind, refresh) = match registrant.releasing {
             true => (IaxSubclass::RegRel, None),
@@ -166,7 +182,8 @@ impl Control {
         }
         let methods = Methods(heard.elements.auth_methods.unwrap_or(Methods::MD5.0));
         let challenge = heard.elements.challenge.unwrap_or_default();
-        let Some(secret) = registrant.secret.as_ref().filter(|_| methods.contains(Methods::MD5)) else {
+        let Some(secret) = registrant.secret.as_ref().filter(|_| methods.contains(Methods::MD5))
+        else {
             let why = if registrant.secret.is_some() {
                 "it does not offer md5, the one method this release has"
             } else {
@@ -224,7 +241,8 @@ impl Control {
 
     /// The registrar refuses us, by REGREJ, REJECT or HANGUP.
     pub(crate) fn registration_refused(&mut self, now: Instant, index: u32, cause: Cause) {
-        let why = format!("it refuses, cause {cause}: user and secret must be those of its section");
+        let why =
+            format!("it refuses, cause {cause}: user and secret must be those of its section");
         self.registration_failed(now, index, State::Rejected, &why);
     }
 
@@ -254,10 +272,12 @@ impl Control {
             return;
         }
         let doubled = retry.saturating_mul(1 << (registrant.failures - 1).min(16)).min(most);
-        let keeps_quiet = registrant.timeouts > 0 && registrant.timeouts.is_multiple_of(TIMEOUTS_BEFORE_QUIET);
+        let keeps_quiet =
+            registrant.timeouts > 0 && registrant.timeouts.is_multiple_of(TIMEOUTS_BEFORE_QUIET);
         let pause = if keeps_quiet { doubled.max(quiet) } else { doubled };
         if before != state || registrant.failures == 1 {
-            let registrar = registrant.registrar.map_or_else(|| "?".to_owned(), |at| at.to_string());
+            let registrar =
+                registrant.registrar.map_or_else(|| "?".to_owned(), |at| at.to_string());
             let text = format!(
                 "registration as {} with {registrar}: {}: {why}; next try in {} s",
                 registrant.user,

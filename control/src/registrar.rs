@@ -113,7 +113,8 @@ impl Control {
         let Some(setup) = self.registrar_setup(key) else { return };
         let (index, refresh, release, username) =
             (setup.peer, setup.refresh, setup.release, setup.username.clone());
-        let Some((index, peer)) = index.and_then(|index| Some((index, self.peers.get(index)?))) else {
+        let Some((index, peer)) = index.and_then(|index| Some((index, self.peers.get(index)?)))
+        else {
             return self.refuse_registration(now, key, format!("no peer [{username}] in iax.conf"));
         };
         if peer.config.host != Host::Dynamic {
@@ -143,7 +144,13 @@ impl Control {
     }
 
     /// Remembers where a peer is; returns the seconds granted.
-    fn register(&mut self, now: Instant, index: u32, remote: std::net::SocketAddr, refresh: u16) -> u16 {
+    fn register(
+        &mut self,
+        now: Instant,
+        index: u32,
+        remote: std::net::SocketAddr,
+        refresh: u16,
+    ) -> u16 {
         let general = &self.config.general;
         let asked = Duration::from_secs(u64::from(refresh));
         let granted = asked.clamp(general.min_reg_expire, general.max_reg_expire);
@@ -195,13 +202,15 @@ impl Control {
     /// A delayed refusal is due, or the registrant has not answered.
     pub(crate) fn registrar_due(&mut self, now: Instant, key: Key) {
         let Some(setup) = self.registrar_setup(key) else { return };
-        let why = setup.refusal.take().unwrap_or_else(|| "it did not answer its challenge".to_owned());
+        let why =
+            setup.refusal.take().unwrap_or_else(|| "it did not answer its challenge".to_owned());
         self.say_registration_refused(now, key, &why);
     }
 
     fn say_registration_refused(&mut self, now: Instant, key: Key, why: &str) {
         let Some(remote) = self.remote_of(key) else { return };
-        let username = self.registrar_setup(key).map_or_else(String::new, |setup| setup.username.clone());
+        let username =
+            self.registrar_setup(key).map_or_else(String::new, |setup| setup.username.clone());
         let data = message::registration_refused();
         self.end_registrar(now, key, IaxSubclass::RegRej, &data);
         if self.config.general.auth_debug {

@@ -160,7 +160,8 @@ impl Reliable {
     /// Whether a gap may be told now: once per missing frame and round trip.
     pub(crate) fn may_vnak(&mut self, now: Instant) -> bool {
         let rest = self.rtt.max(VNAK_REST_MIN);
-        let allowed = self.vnak_sent.is_none_or(|(at, for_seq)| for_seq != self.iseqno || now >= at + rest);
+        let allowed =
+            self.vnak_sent.is_none_or(|(at, for_seq)| for_seq != self.iseqno || now >= at + rest);
         if allowed {
             self.vnak_sent = Some((now, self.iseqno));
         }
@@ -211,11 +212,6 @@ impl Reliable {
     /// A round trip was measured.
     pub(crate) fn measured(&mut self, rtt: Duration) {
         self.rtt = rtt;
-    }
-
-    /// The round trip last measured, or assumed.
-    pub(crate) fn rtt(&self) -> Duration {
-        self.rtt
     }
 }
 

@@ -70,7 +70,9 @@ impl Control {
         };
         match found {
             Found::Leg(leg) if self.belongs(leg, &heard) => self.handle_on_leg(now, leg, &heard),
-            Found::Tombstone(ours, tombstone) => self.answer_for_the_dead(core, from, ours, tombstone, &header),
+            Found::Tombstone(ours, tombstone) => {
+                self.answer_for_the_dead(core, from, ours, tombstone, &header)
+            }
             _ => self.handle_without_leg(now, core, from, &heard),
         }
     }
@@ -82,7 +84,12 @@ impl Control {
         let source = heard.frame.header().source;
         let stateless = matches!(
             heard.iax(),
-            Some(IaxSubclass::CallToken | IaxSubclass::Reject | IaxSubclass::RegRej | IaxSubclass::Pong)
+            Some(
+                IaxSubclass::CallToken
+                    | IaxSubclass::Reject
+                    | IaxSubclass::RegRej
+                    | IaxSubclass::Pong
+            )
         );
         match leg.theirs {
             Some(theirs) => theirs == source,
@@ -131,7 +138,9 @@ impl Control {
             self.voice_acknowledged(key);
         }
         if ended {
-            if header.frame_type == FrameType::Iax && header.subclass.as_iax() == IaxSubclass::Hangup {
+            if header.frame_type == FrameType::Iax
+                && header.subclass.as_iax() == IaxSubclass::Hangup
+            {
                 self.send_ack(key, header); // both hung up at once
             }
             self.release(now, key, true);
@@ -356,7 +365,8 @@ impl Control {
 
     /// PING and LAGRQ of a call, once the peer's number is known.
     fn keep_alive(&mut self, now: Instant, key: Key) {
-        let (ping_time, lagrq_time) = (self.config.general.ping_time, self.config.general.lagrq_time);
+        let (ping_time, lagrq_time) =
+            (self.config.general.ping_time, self.config.general.lagrq_time);
         let Some(leg) = self.legs.get_mut(key) else { return };
         let talks = leg.theirs.is_some() && leg.state != LegState::Ending && leg.ending.is_none();
         let (ping, lagrq) = (leg.ping_at <= now, leg.lagrq_at <= now);
@@ -376,11 +386,11 @@ impl Control {
 
     /// Starts the keep-alive timers of a call's leg.
     pub(crate) fn start_keep_alive(&mut self, now: Instant, key: Key) {
-        let (ping_time, lagrq_time) = (self.config.general.ping_time, self.config.general.lagrq_time);
+        let (ping_time, lagrq_time) =
+            (self.config.general.ping_time, self.config.general.lagrq_time);
         let Some(leg) = self.legs.get_mut(key) else { return };
         leg.ping_at = now + ping_time;
-        leg.lagrq_at =
-            if lagrq_time.is_zero() { Instant::FAR_FUTURE } else { now + lagrq_time };
+        leg.lagrq_at = if lagrq_time.is_zero() { Instant::FAR_FUTURE } else { now + lagrq_time };
         self.rearm(now, key);
     }
 

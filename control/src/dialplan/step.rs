@@ -23,6 +23,8 @@ pub enum Step {
     Congestion,
     /// End with this Q.850 cause.
     Hangup(u8),
+    /// No line is left after a Dial: end as that ended, with its cause.
+    FallThrough,
 }
 
 /// The arguments of a Dial.

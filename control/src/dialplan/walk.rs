@@ -332,12 +332,8 @@ impl Walk {
 
     /// No priority is left: the last Dial says how the call ends.
     fn fall_through(&mut self) -> Step {
-        let step = match self.variables.get("DIALSTATUS").map(String::as_str) {
-            Some("BUSY") => Step::Busy,
-            Some("CONGESTION" | "CHANUNAVAIL") => Step::Congestion,
-            _ => Step::Hangup(NORMAL_CLEARING),
-        };
-        self.end(step)
+        let dialled = self.variables.contains_key("DIALSTATUS");
+        self.end(if dialled { Step::FallThrough } else { Step::Hangup(NORMAL_CLEARING) })
     }
 
     fn fail(&mut self, cause: u8, why: &str) -> Step {
