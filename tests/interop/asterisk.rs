@@ -80,7 +80,7 @@ impl Pbx {
         for (_, folder) in pbx_conf::DIRECTORIES {
             fs::create_dir_all(home.join(folder))?;
         }
-        for folder in ["var/keys", "data/keys", "data/firmware/iax"] {
+        for folder in ["var/keys", "data/keys", "data/firmware/iax", "spool/outgoing"] {
             fs::create_dir_all(home.join(folder))?;
         }
         for shared in ["documentation", "sounds"] {
@@ -137,6 +137,17 @@ impl Pbx {
     /// As [`Pbx::command`].
     pub(crate) fn originate(&self, dial: &str, then: &str) -> Outcome<()> {
         self.command(&format!("channel originate {dial} {then}")).map(|_said| ())
+    }
+
+    /// Drops a call file, which can say what the console cannot: codec and caller.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn call_file(&self, name: &str, text: &str) -> Outcome<()> {
+        let spool = self.chroot.outside(&format!("{}/spool", self.home));
+        let (draft, file) = (spool.join(name), spool.join("outgoing").join(name));
+        let placed = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &file));
+        placed.map_err(|error| format!("{}: {error}", file.display()))
     }
 
     /// Everything logged with our mark, without it.

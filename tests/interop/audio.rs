@@ -27,7 +27,7 @@ impl Block {
     pub(crate) fn octets(self, length: usize) -> Vec<u8> {
         let [c0, c1] = self.call.to_be_bytes();
         let [_, i0, i1, i2] = self.index.to_be_bytes();
-        let mut state = (u32::from(self.call) << 16 ^ self.index) | 1;
+        let mut state = (u32::from(self.call) << 17 ^ self.index << 1) | 1;
         let mut octets = vec![MAGIC | self.from, c0, c1, i0, i1, i2];
         octets.resize_with(length, || {
             state ^= state << 13;

@@ -50,11 +50,6 @@ impl Capture {
         pcap::read(&self.file)
     }
 
-    /// Where the file is.
-    pub(crate) fn file(&self) -> &Path {
-        &self.file
-    }
-
     /// The full frames so far from one address to another that satisfy `wanted`.
     ///
     /// # Errors

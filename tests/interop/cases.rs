@@ -46,12 +46,16 @@ pub(crate) fn chosen(options: &Options) -> Vec<Case> {
             }
         }
     }
-    let is_chosen = |name: &str| options.only.iter().any(|part| name.contains(part));
-    let exact = |name: &str| options.only.iter().any(|part| name == part);
-    if cases.iter().any(|case| exact(&case.full_name())) {
-        cases.retain(|case| exact(&case.full_name()));
-    } else if !options.only.is_empty() {
-        cases.retain(|case| is_chosen(&case.full_name()));
+    if !options.only.is_empty() {
+        let names: Vec<String> = cases.iter().map(Case::full_name).collect();
+        let chooses = |part: &String, name: &String| match names.contains(part) {
+            true => part == name, // the whole name of one chooses no other that contains it
+            false => name.contains(part),
+        };
+        cases.retain(|case| {
+            let name = case.full_name();
+            options.only.iter().any(|part| chooses(part, &name))
+        });
     }
     cases
 }

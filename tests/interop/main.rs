@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     };
     let cases = cases::chosen(&options);
     if options.list {
-        cases.iter().for_each(|case| say(&format!("{:28} {}", case.full_name(), case.about)));
+        cases.iter().for_each(|case| say(&format!("{:30} {}", case.full_name(), case.about)));
         return ExitCode::SUCCESS;
     }
     if cases.is_empty() {

@@ -36,6 +36,10 @@ pub(crate) const DIGITS_OUT: &str = "12A4#";
 pub(crate) const DIGITS_BACK: &str = "*09D#";
 /// What [`TEXT`] says.
 pub(crate) const WORDS: &str = "Rien ne va plus";
+/// Who calls, where it matters.
+pub(crate) const CALLER_NUMBER: &str = "+49301234";
+/// And the name.
+pub(crate) const CALLER_NAME: &str = "Ada Lovelace";
 /// Where the phones listen, in each PBX's namespace.
 pub(crate) const PHONE_PORT: u16 = 40000;
 
@@ -117,6 +121,7 @@ pub(crate) fn extensions(side: Side, setup: &Setup) -> String {
          \x20same => n,Answer\n\
          \x20same => n,Read(HEARD,,9,,1,10)\n\
          \x20same => n,Log(NOTICE,TL digits ${{HEARD}})\n\
+         \x20same => n,Wait(1)\n\
          \x20same => n,SendDTMF({DIGITS_BACK})\n\
          \x20same => n,Goto(phone,${{EXTEN}},1)\n\
          exten => {early},1,Gosub(arrived,s,1(${{EXTEN}}))\n\
@@ -149,8 +154,6 @@ pub(crate) fn extensions(side: Side, setup: &Setup) -> String {
          \n\
          [caller]\n\
          exten => _X.,1,Set(LINE=${{EXTEN}})\n\
-         \x20same => n,Set(CALLERID(num)=+49301234)\n\
-         \x20same => n,Set(CALLERID(name)=Ada Lovelace)\n\
          \x20same => n,Dial(IAX2/trunkline/${{EXTEN}},30,g)\n\
          \x20same => n,Log(NOTICE,TL dial ${{LINE}} ${{DIALSTATUS}} ${{HANGUPCAUSE}})\n\
          \x20same => n,Hangup\n\
@@ -191,7 +194,7 @@ pub(crate) fn others(home: &str, modules: &str) -> Vec<(&'static str, String)> {
         ("logger.conf", "[general]\n[logfiles]\nmessages => notice,warning,error\n".to_owned()),
         ("rtp.conf", "[general]\nrtpstart=20000\nrtpend=29999\n".to_owned()),
         ("pjproject.conf", "[startup]\n".to_owned()),
-        ("indications.conf", "[general]\ncountry=us\n[us]\nringcadence=2000,4000\n".to_owned()),
+        ("indications.conf", "[general]\ncountry=us\n[us]\ndescription=none\nringcadence=2000,4000\ndial=350+440\nbusy=480+620/500,0/500\nring=440+480/2000,0/4000\ncongestion=480+620/250,0/250\n".to_owned()),
     ];
     files.extend(QUIET.map(|name| (name, String::new())));
     files
@@ -230,4 +233,4 @@ const MODULES: &str = "res_timing_timerfd pbx_config res_crypto res_sorcery_conf
     bridge_builtin_interval_features bridge_holding app_dial app_echo app_playback app_stack \
     app_verbose app_sendtext app_senddtmf app_read codec_ulaw codec_alaw codec_a_mu codec_gsm \
     codec_resample format_pcm format_wav format_gsm format_sln func_channel func_callerid \
-    func_hangupcause func_logic func_strings func_global res_clioriginate";
+    func_hangupcause func_logic func_strings func_global res_clioriginate pbx_spool";

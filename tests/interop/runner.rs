@@ -49,9 +49,9 @@ fn run_one(house: &House, case: &Case, slot: usize, options: &Options) -> bool {
     let seconds = started.elapsed().as_secs_f32();
     let name = case.full_name();
     match &outcome {
-        Ok(()) => say(&format!("ok    {name:28} {seconds:5.1} s")),
+        Ok(()) => say(&format!("ok    {name:30} {seconds:5.1} s")),
         Err(reason) => {
-            say(&format!("FAIL  {name:28} {seconds:5.1} s: {reason}"));
+            say(&format!("FAIL  {name:30} {seconds:5.1} s: {reason}"));
             say(&format!("      files: .interop/runs/{name}"));
         }
     }

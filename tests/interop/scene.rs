@@ -15,7 +15,7 @@ use crate::audio::{self, Heard};
 use crate::capture::Capture;
 use crate::chroot::{Chroot, Version};
 use crate::netns::Network;
-use crate::pbx_conf::Far;
+use crate::pbx_conf::{CALLER_NAME, CALLER_NUMBER, Far};
 use crate::phones::Phones;
 use crate::setup::{Setup, Side};
 use crate::switch::Switch;
@@ -170,12 +170,27 @@ impl Scene {
         Ok(())
     }
 
-    /// Dials a number at a PBX as a caller with a name; `then` runs there when it is answered.
+    /// Lets a PBX's dialplan dial a number, which logs how it went; answered, the caller waits.
     ///
     /// # Errors
-    /// The console refuses.
-    pub(crate) fn dial(&self, from: Side, number: u16, then: &str) -> Outcome<()> {
-        self.pbx(from).originate(&format!("Local/{number}@caller/n"), then)
+    /// The PBX cannot be told.
+    pub(crate) fn dial(&self, from: Side, number: u16) -> Outcome<()> {
+        let dial = format!("Local/{number}@caller/n");
+        self.pbx(from).originate(&dial, "application Wait 60")
+    }
+
+    /// Dials a number as a caller with number and name, and connects a phone when it is answered.
+    ///
+    /// # Errors
+    /// The PBX cannot be told.
+    pub(crate) fn dial_from_phone(&self, from: Side, number: u16) -> Outcome<()> {
+        let codec = self.setup.codec.name();
+        let text = format!(
+            "Channel: IAX2/trunkline/{number}\nCodecs: {codec}\nMaxRetries: 0\nWaitTime: 90\n\
+             CallerID: \"{CALLER_NAME}\" <{CALLER_NUMBER}>\n\
+             Context: phone\nExtension: {number}\nPriority: 1\n"
+        );
+        self.pbx(from).call_file(&number.to_string(), &text)
     }
 
     /// Silences the phones and judges what both ends of these calls have heard.
