@@ -6,7 +6,6 @@
 #![allow(clippy::print_stdout)] // a test run speaks on standard output
 
 mod asterisk;
-mod audio;
 mod capture;
 mod cases;
 mod chroot;

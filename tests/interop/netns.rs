@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::setup::Side;
@@ -114,6 +114,20 @@ impl Network {
         done.flatten().map_err(|error| format!("in {}: {error}", self.name(place)))
     }
 }
+
+/// Removes the namespaces that interrupted runs have left behind.
+pub(crate) fn sweep() {
+    let Ok(names) = std::fs::read_dir("/run/netns") else { return };
+    for name in names.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        let process = name.strip_prefix(TAG).and_then(|rest| rest.split_once('-'));
+        if process.is_some_and(|(number, _)| !Path::new("/proc").join(number).exists()) {
+            let _best_effort = shell::run("ip", &["netns", "del", &name]);
+        }
+    }
+}
+
+/// What a case's namespaces are called after; then the process and the place in it.
+pub(crate) const TAG: &str = "trunkline";
 
 impl Drop for Network {
     fn drop(&mut self) {

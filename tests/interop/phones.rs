@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::audio::{Block, Heard, Verdict};
 use crate::netns::Network;
 use crate::pbx_conf::PHONE_PORT;
 use crate::setup::{Codec, Side};
 use crate::{Outcome, kernel};
+use tests::blocks::{Block, Heard, Verdict};
 
 /// All phones of one case.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::cases::Case;
+use crate::netns::{TAG, sweep};
 use crate::options::Options;
 use crate::scene::{House, Scene};
 use crate::setup::Setup;
@@ -22,6 +23,7 @@ const JOBS: usize = 3;
 /// Never for a case; only if the run itself cannot go on.
 pub(crate) fn run(house: &House, mut cases: Vec<Case>, options: &Options) -> Outcome<usize> {
     cases.sort_by_key(|case| std::cmp::Reverse(case.seconds));
+    sweep();
     let total = cases.len();
     let queue = Mutex::new(VecDeque::from(cases));
     let (failed, slots) = (AtomicUsize::new(0), options.jobs.unwrap_or(JOBS).clamp(1, 8));
@@ -68,7 +70,7 @@ fn play(house: &House, case: &Case, slot: usize, options: &Options) -> (Outcome<
     }
     let mut setup = Setup::new(case.versions);
     (case.vary)(&mut setup);
-    let tag = format!("tl{}-{slot}", std::process::id());
+    let tag = format!("{TAG}{}-{slot}", std::process::id());
     let mut scene = match Scene::open(house, setup, &tag, &folder) {
         Ok(scene) => scene,
         Err(reason) => return (Err(reason), Vec::new()),

@@ -11,7 +11,6 @@ use tests::frames::{Full, iax};
 use tests::pcap::Packet;
 
 use crate::asterisk::Pbx;
-use crate::audio::{self, Heard};
 use crate::capture::Capture;
 use crate::chroot::{Chroot, Version};
 use crate::netns::Network;
@@ -20,6 +19,7 @@ use crate::phones::Phones;
 use crate::setup::{Setup, Side};
 use crate::switch::Switch;
 use crate::{Outcome, trunks};
+use tests::blocks::{self, Heard};
 
 /// What all cases share.
 #[derive(Debug)]
@@ -207,7 +207,7 @@ impl Scene {
             }
             let into = self.blocks(&packets, self.outward(side.other()));
             let out_of = self.blocks(&packets, self.inward(side));
-            audio::relayed(&into, &out_of)?;
+            blocks::relayed(&into, &out_of)?;
             for &call in calls {
                 self.judge_one(side, call, at_least, &into, &out_of)?;
             }
@@ -256,7 +256,7 @@ impl Scene {
     fn blocks(&self, packets: &[Packet], (from, to): (IpAddr, IpAddr)) -> Heard {
         // Without a switch each packet is seen twice, coming in and going out.
         let mut every_second = false;
-        audio::blocks(packets, |packet| {
+        blocks::blocks(packets, |packet| {
             let passes = packet.source.ip() == from && packet.destination.ip() == to;
             every_second ^= passes;
             passes && (self.switch.is_some() || every_second)

@@ -3,20 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use tests::frames::{self, Datagram};
-use tests::pcap::Packet;
-
-use crate::setup::Side;
+use crate::frames::{self, Datagram};
+use crate::pcap::Packet;
 
 /// One block's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Block {
+pub struct Block {
     /// The number called.
-    pub(crate) call: u16,
+    pub call: u16,
     /// 0: spoken at A; 1: at B.
-    pub(crate) from: u8,
+    pub from: u8,
     /// From 0, one more every 20 ms; 24 bits.
-    pub(crate) index: u32,
+    pub index: u32,
 }
 
 /// A GSM frame begins with this nibble; the other codecs do not mind it.
@@ -24,7 +22,7 @@ const MAGIC: u8 = 0xd0;
 
 impl Block {
     /// The block's octets.
-    pub(crate) fn octets(self, length: usize) -> Vec<u8> {
+    pub fn octets(self, length: usize) -> Vec<u8> {
         let [c0, c1] = self.call.to_be_bytes();
         let [_, i0, i1, i2] = self.index.to_be_bytes();
         let mut state = (u32::from(self.call) << 17 ^ self.index << 1) | 1;
@@ -39,7 +37,7 @@ impl Block {
     }
 
     /// The block these octets are, if they are one to the last octet.
-    pub(crate) fn read(octets: &[u8]) -> Option<Self> {
+    pub fn read(octets: &[u8]) -> Option<Self> {
         let &[magic, c0, c1, i0, i1, i2] = octets.first_chunk()?;
         let block = Self {
             call: u16::from_be_bytes([c0, c1]),
@@ -52,24 +50,24 @@ impl Block {
 
 /// What was heard of one talker in one call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub struct Verdict {
     /// Blocks sent.
-    pub(crate) sent: u32,
+    pub sent: u32,
     /// Blocks missing before the first one heard.
-    pub(crate) late_start: u32,
+    pub late_start: u32,
     /// Blocks missing after the last one heard.
-    pub(crate) early_end: u32,
+    pub early_end: u32,
     /// Blocks missing in between.
-    pub(crate) lost: Vec<u32>,
+    pub lost: Vec<u32>,
     /// Blocks heard after a later one.
-    pub(crate) disordered: usize,
+    pub disordered: usize,
     /// Blocks heard twice.
-    pub(crate) doubled: usize,
+    pub doubled: usize,
 }
 
 impl Verdict {
     /// Judges the blocks heard, in the order heard.
-    pub(crate) fn of(sent: u32, heard: &[u32]) -> Self {
+    pub fn of(sent: u32, heard: &[u32]) -> Self {
         let mut sorted = heard.to_vec();
         sorted.sort_unstable();
         let before = sorted.len();
@@ -89,13 +87,13 @@ impl Verdict {
     }
 
     /// Nothing is missing in the middle, nothing twice, nothing out of order.
-    pub(crate) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.lost.is_empty() && self.disordered == 0 && self.doubled == 0
     }
 }
 
 /// The blocks in a capture that passed between two places, per call and talker, in order.
-pub(crate) fn blocks(packets: &[Packet], mut passes: impl FnMut(&Packet) -> bool) -> Heard {
+pub fn blocks(packets: &[Packet], mut passes: impl FnMut(&Packet) -> bool) -> Heard {
     let mut heard = Heard::new();
     for packet in packets.iter().filter(|packet| passes(packet)) {
         let mut note = |audio: &[u8]| {
@@ -117,7 +115,7 @@ pub(crate) fn blocks(packets: &[Packet], mut passes: impl FnMut(&Packet) -> bool
 }
 
 /// Indices of blocks by number called and talker.
-pub(crate) type Heard = BTreeMap<(u16, u8), Vec<u32>>;
+pub type Heard = BTreeMap<(u16, u8), Vec<u32>>;
 
 /// What the switch did to the audio, by the capture on its links.
 ///
@@ -126,10 +124,10 @@ pub(crate) type Heard = BTreeMap<(u16, u8), Vec<u32>>;
 ///
 /// # Errors
 /// Says which call lost what.
-pub(crate) fn relayed(into: &Heard, out_of: &Heard) -> Result<(), String> {
+pub fn relayed(into: &Heard, out_of: &Heard) -> Result<(), String> {
     for (&(call, from), left) in out_of {
         let arrived = into.get(&(call, from)).map_or(&[][..], Vec::as_slice);
-        let side = if from == Side::A.number() { 'A' } else { 'B' };
+        let side = if from == 0 { 'A' } else { 'B' };
         let (Some(&first), Some(&last)) = (left.first(), left.last()) else { continue };
         let expected: Vec<u32> =
             arrived.iter().copied().filter(|index| (first..=last).contains(index)).collect();
@@ -144,4 +142,45 @@ pub(crate) fn relayed(into: &Heard, out_of: &Heard) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: Block = Block { call: 2001, from: 1, index: 70_000 };
+
+    #[test]
+    fn a_block_is_known_again_and_one_altered_bit_is_seen() {
+        for length in [33, 160] {
+            let mut octets = BLOCK.octets(length);
+            assert_eq!(Block::read(&octets), Some(BLOCK));
+            for at in 0..length {
+                octets[at] ^= 1;
+                assert_ne!(Block::read(&octets), Some(BLOCK), "octet {at}");
+                octets[at] ^= 1;
+            }
+        }
+    }
+
+    #[test]
+    fn a_verdict_tells_what_is_missing_and_where() {
+        let verdict = Verdict::of(10, &[2, 3, 5, 4, 4, 7, 8]);
+        assert_eq!((verdict.late_start, verdict.early_end), (2, 1));
+        assert_eq!((&verdict.lost[..], verdict.disordered, verdict.doubled), (&[6][..], 1, 1));
+        assert!(!verdict.is_whole() && Verdict::of(3, &[0, 1, 2]).is_whole());
+        let nothing = Verdict::of(10, &[]);
+        assert_eq!((nothing.late_start, nothing.early_end), (10, 0));
+    }
+
+    #[test]
+    fn a_relay_that_loses_or_swaps_a_block_is_found() {
+        let heard = |indices: &[u32]| Heard::from([((2001, 0), indices.to_vec())]);
+        let into = heard(&[0, 1, 2, 3, 4]);
+        assert_eq!(relayed(&into, &heard(&[0, 1, 2, 3, 4])), Ok(()));
+        assert_eq!(relayed(&into, &heard(&[1, 2, 3])), Ok(()), "ends are judged elsewhere");
+        assert!(relayed(&into, &heard(&[0, 1, 3, 4])).is_err());
+        assert!(relayed(&into, &heard(&[0, 2, 1, 3])).is_err());
+        assert!(relayed(&into, &heard(&[0, 1, 1, 2])).is_err());
+    }
 }
