@@ -128,7 +128,7 @@ pub fn relayed(into: &Heard, out_of: &Heard) -> Result<(), String> {
     for (&(call, from), left) in out_of {
         let arrived = into.get(&(call, from)).map_or(&[][..], Vec::as_slice);
         let side = if from == 0 { 'A' } else { 'B' };
-        let (Some(&first), Some(&last)) = (left.first(), left.last()) else { continue };
+        let (Some(&first), Some(&last)) = (left.iter().min(), left.iter().max()) else { continue };
         let expected: Vec<u32> =
             arrived.iter().copied().filter(|index| (first..=last).contains(index)).collect();
         if expected != *left {
