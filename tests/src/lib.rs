@@ -1,1 +1,6 @@
 //! Simulated world, strict checker and scenarios.
+
+pub mod blocks;
+pub mod checker;
+pub mod frames;
+pub mod pcap;

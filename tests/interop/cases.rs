@@ -1,0 +1,187 @@
+//! The table of cases.
+
+use crate::Outcome;
+use crate::chroot::Version::{self, V16, V22};
+use crate::options::Options;
+use crate::plays;
+use crate::scene::Scene;
+use crate::setup::{Codec, Setup, Side, Token};
+
+/// One row.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    name: &'static str,
+    /// What it shows, in a line.
+    pub(crate) about: &'static str,
+    /// Releases of A and B.
+    pub(crate) versions: [Version; 2],
+    /// About how long it takes; the longest go first.
+    pub(crate) seconds: u32,
+    /// What it changes in the usual set-up.
+    pub(crate) vary: fn(&mut Setup),
+    /// What happens.
+    pub(crate) play: fn(&mut Scene) -> Outcome<()>,
+}
+
+impl Case {
+    /// The name with the releases, unless they are the usual ones.
+    pub(crate) fn full_name(&self) -> String {
+        match self.versions {
+            [V22, V22] => self.name.to_owned(),
+            [a, b] => format!("{}-{a}-{b}", self.name),
+        }
+    }
+}
+
+/// The cases that the options choose: each with Asterisk 22 on both sides, and those of
+/// [`MIXED`] with 16 on either side, too.
+pub(crate) fn chosen(options: &Options) -> Vec<Case> {
+    let mut cases = table();
+    match options.asterisk {
+        Some(version) => cases.iter_mut().for_each(|case| case.versions = [version; 2]),
+        None => {
+            for versions in [[V16, V22], [V22, V16]] {
+                let mixed = table().into_iter().filter(|case| MIXED.contains(&case.name));
+                cases.extend(mixed.map(|case| Case { versions, ..case }));
+            }
+        }
+    }
+    if !options.only.is_empty() {
+        let names: Vec<String> = cases.iter().map(Case::full_name).collect();
+        let chooses = |part: &String, name: &String| match names.contains(part) {
+            true => part == name, // the whole name of one chooses no other that contains it
+            false => name.contains(part),
+        };
+        cases.retain(|case| {
+            let name = case.full_name();
+            options.only.iter().any(|part| chooses(part, &name))
+        });
+    }
+    cases
+}
+
+/// Cases also run between the two releases.
+const MIXED: [&str; 12] = [
+    "trunk",
+    "trunk-without-timestamps",
+    "no-trunk",
+    "gsm",
+    "dtmf",
+    "caller-id",
+    "busy",
+    "cause-before-answer",
+    "cause-after-answer",
+    "cancel",
+    "hang-up-callee",
+    "text",
+];
+
+fn table() -> Vec<Case> {
+    let mut rows = Vec::new();
+    let mut row = |name, seconds, about, vary: fn(&mut Setup), play| {
+        rows.push(Case { name, about, versions: [V22; 2], seconds, vary, play });
+    };
+    let usual = |_: &mut Setup| {};
+
+    row("md5", 9, "both sides prove themselves by MD5", usual, plays::md5);
+    row("trunk", 9, "trunked on both legs, with time-stamps", usual, plays::talk);
+    row(
+        "trunk-without-timestamps",
+        9,
+        "the PBXes send trunk form 0",
+        |s| s.timestamps = false,
+        plays::talk,
+    );
+    row(
+        "trunk-on-one-leg",
+        9,
+        "leg A trunked, leg B not",
+        |s| {
+            s.pbx_trunk[Side::B.index()] = false;
+            s.switch_trunk[Side::B.index()] = false;
+        },
+        plays::talk,
+    );
+    row(
+        "trunk-from-pbx-only",
+        9,
+        "the PBXes trunk, the switch does not",
+        |s| s.switch_trunk = [false; 2],
+        plays::talk,
+    );
+    row(
+        "trunk-from-switch-only",
+        9,
+        "the switch trunks, the PBXes do not",
+        |s| s.pbx_trunk = [false; 2],
+        plays::talk,
+    );
+    row("no-trunk", 9, "mini frames only", Setup::untrunked, plays::talk);
+    row(
+        "token-required",
+        9,
+        "requirecalltoken=yes everywhere",
+        |s| s.token = Token::Required,
+        plays::talk,
+    );
+    row(
+        "token-optional",
+        9,
+        "requirecalltoken=no everywhere",
+        |s| s.token = Token::Optional,
+        plays::talk,
+    );
+    row(
+        "token-not-offered",
+        5,
+        "a NEW without the element is refused",
+        |s| s.token = Token::Required,
+        plays::token_not_offered,
+    );
+    row(
+        "token-not-asked",
+        5,
+        "a NEW without the element is heard if the section says so",
+        |s| s.token = Token::Optional,
+        plays::token_not_asked,
+    );
+    row("alaw", 9, "A-law end to end", |s| s.codec = Codec::Alaw, plays::talk);
+    row(
+        "ulaw",
+        9,
+        "µ-law end to end, not trunked at all",
+        |s| {
+            s.codec = Codec::Ulaw;
+            s.untrunked();
+        },
+        plays::talk,
+    );
+    row("gsm", 9, "GSM end to end", |s| s.codec = Codec::Gsm, plays::talk);
+    row("dtmf", 15, "digits both ways, in order, none lost", usual, plays::dtmf);
+    row("caller-id", 9, "number and name arrive", usual, plays::caller_id);
+    row("ringing", 9, "ringing is heard before the answer", usual, plays::ringing);
+    row("early-media", 12, "audio passes before the answer", usual, plays::early_media);
+    row("busy", 6, "busy, cause 17", usual, plays::busy);
+    row("congestion", 6, "congestion, cause 34", usual, plays::congestion);
+    row("no-route", 6, "a number nobody knows, cause 3", usual, plays::no_route);
+    row("cause-before-answer", 6, "refused with cause 21", usual, plays::cause_before_answer);
+    row("cause-after-answer", 6, "ended with cause 38", usual, plays::cause_after_answer);
+    row("hang-up-caller", 8, "the caller ends the call", usual, plays::hang_up_caller);
+    row("hang-up-callee", 8, "the callee ends the call", usual, plays::hang_up_callee);
+    row("cancel", 8, "the caller gives up while it rings", usual, plays::cancel);
+    row("text", 9, "text arrives octet for octet", usual, plays::text);
+    row("fifty", 25, "50 calls at once, 25 each way", usual, plays::fifty);
+    row("wrap", 80, "70 seconds: the 16-bit time-stamp wraps", usual, plays::wrap);
+    row("wrap-no-trunk", 80, "the same in mini frames", Setup::untrunked, plays::wrap);
+    row("restart-a", 70, "the caller's PBX restarts in mid-call", usual, plays::restart_a);
+    row("restart-b", 70, "the callee's PBX restarts in mid-call", usual, plays::restart_b);
+    row("ipv6", 9, "all of it over IPv6", |s| s.v6 = true, plays::talk);
+    row(
+        "wrong-secret",
+        8,
+        "refused, and said so once",
+        |s| s.wrong_secret = true,
+        plays::wrong_secret,
+    );
+    rows
+}

@@ -1,0 +1,186 @@
+//! Audio that can be told apart: every 20 ms block says who sent it, in which call, and as the
+//! how-manieth, and fills the rest with octets that follow from that.
+
+use std::collections::BTreeMap;
+
+use crate::frames::{self, Datagram};
+use crate::pcap::Packet;
+
+/// One block's identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Block {
+    /// The number called.
+    pub call: u16,
+    /// 0: spoken at A; 1: at B.
+    pub from: u8,
+    /// From 0, one more every 20 ms; 24 bits.
+    pub index: u32,
+}
+
+/// A GSM frame begins with this nibble; the other codecs do not mind it.
+const MAGIC: u8 = 0xd0;
+
+impl Block {
+    /// The block's octets.
+    pub fn octets(self, length: usize) -> Vec<u8> {
+        let [c0, c1] = self.call.to_be_bytes();
+        let [_, i0, i1, i2] = self.index.to_be_bytes();
+        let mut state = (u32::from(self.call) << 17 ^ self.index << 1) | 1;
+        let mut octets = vec![MAGIC | self.from, c0, c1, i0, i1, i2];
+        octets.resize_with(length, || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state.to_le_bytes()[1]
+        });
+        octets
+    }
+
+    /// The block these octets are, if they are one to the last octet.
+    pub fn read(octets: &[u8]) -> Option<Self> {
+        let &[magic, c0, c1, i0, i1, i2] = octets.first_chunk()?;
+        let block = Self {
+            call: u16::from_be_bytes([c0, c1]),
+            from: magic & 0x0f,
+            index: u32::from_be_bytes([0, i0, i1, i2]),
+        };
+        (magic & 0xf0 == MAGIC && block.octets(octets.len()) == octets).then_some(block)
+    }
+}
+
+/// What was heard of one talker in one call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Blocks sent.
+    pub sent: u32,
+    /// Blocks missing before the first one heard.
+    pub late_start: u32,
+    /// Blocks missing after the last one heard.
+    pub early_end: u32,
+    /// Blocks missing in between.
+    pub lost: Vec<u32>,
+    /// Blocks heard after a later one.
+    pub disordered: usize,
+    /// Blocks heard twice.
+    pub doubled: usize,
+}
+
+impl Verdict {
+    /// Judges the blocks heard, in the order heard.
+    pub fn of(sent: u32, heard: &[u32]) -> Self {
+        let mut sorted = heard.to_vec();
+        sorted.sort_unstable();
+        let before = sorted.len();
+        sorted.dedup();
+        let (first, last) = match (sorted.first(), sorted.last()) {
+            (Some(&first), Some(&last)) => (first, last + 1),
+            _ => (sent, sent),
+        };
+        Self {
+            sent,
+            late_start: first,
+            early_end: sent.saturating_sub(last),
+            lost: (first..last).filter(|index| sorted.binary_search(index).is_err()).collect(),
+            disordered: heard.windows(2).filter(|pair| pair[1] < pair[0]).count(),
+            doubled: before - sorted.len(),
+        }
+    }
+
+    /// Nothing is missing in the middle, nothing twice, nothing out of order.
+    pub fn is_whole(&self) -> bool {
+        self.lost.is_empty() && self.disordered == 0 && self.doubled == 0
+    }
+}
+
+/// The blocks in a capture that passed between two places, per call and talker, in order.
+pub fn blocks(packets: &[Packet], mut passes: impl FnMut(&Packet) -> bool) -> Heard {
+    let mut heard = Heard::new();
+    for packet in packets.iter().filter(|packet| passes(packet)) {
+        let mut note = |audio: &[u8]| {
+            if let Some(block) = Block::read(audio) {
+                heard.entry((block.call, block.from)).or_default().push(block.index);
+            }
+        };
+        match frames::parse(&packet.payload) {
+            // A full frame sent again was already counted.
+            Ok(Datagram::Full(full)) if full.kind == frames::kind::VOICE && !full.again => {
+                note(full.data);
+            }
+            Ok(Datagram::Mini(voice)) => note(voice.audio),
+            Ok(Datagram::Trunk(trunk)) => trunk.entries.iter().for_each(|e| note(e.audio)),
+            _ => {}
+        }
+    }
+    heard
+}
+
+/// Indices of blocks by number called and talker.
+pub type Heard = BTreeMap<(u16, u8), Vec<u32>>;
+
+/// What the switch did to the audio, by the capture on its links.
+///
+/// Whatever it heard from one PBX between the first and the last block that it passed on must have
+/// left towards the other, once, unaltered and in order.
+///
+/// # Errors
+/// Says which call lost what.
+pub fn relayed(into: &Heard, out_of: &Heard) -> Result<(), String> {
+    for (&(call, from), left) in out_of {
+        let arrived = into.get(&(call, from)).map_or(&[][..], Vec::as_slice);
+        let side = if from == 0 { 'A' } else { 'B' };
+        let (Some(&first), Some(&last)) = (left.iter().min(), left.iter().max()) else { continue };
+        let expected: Vec<u32> =
+            arrived.iter().copied().filter(|index| (first..=last).contains(index)).collect();
+        if expected != *left {
+            let lost: Vec<_> = expected.iter().filter(|index| !left.contains(index)).collect();
+            return Err(format!(
+                "call {call}, spoken at {side}: the switch heard {} blocks of {first}..={last} and \
+                 sent {}; lost: {lost:?}",
+                expected.len(),
+                left.len(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: Block = Block { call: 2001, from: 1, index: 70_000 };
+
+    #[test]
+    fn a_block_is_known_again_and_one_altered_bit_is_seen() {
+        for length in [33, 160] {
+            let mut octets = BLOCK.octets(length);
+            assert_eq!(Block::read(&octets), Some(BLOCK));
+            for at in 0..length {
+                octets[at] ^= 1;
+                assert_ne!(Block::read(&octets), Some(BLOCK), "octet {at}");
+                octets[at] ^= 1;
+            }
+        }
+    }
+
+    #[test]
+    fn a_verdict_tells_what_is_missing_and_where() {
+        let verdict = Verdict::of(10, &[2, 3, 5, 4, 4, 7, 8]);
+        assert_eq!((verdict.late_start, verdict.early_end), (2, 1));
+        assert_eq!((&verdict.lost[..], verdict.disordered, verdict.doubled), (&[6][..], 1, 1));
+        assert!(!verdict.is_whole() && Verdict::of(3, &[0, 1, 2]).is_whole());
+        let nothing = Verdict::of(10, &[]);
+        assert_eq!((nothing.late_start, nothing.early_end), (10, 0));
+    }
+
+    #[test]
+    fn a_relay_that_loses_or_swaps_a_block_is_found() {
+        let heard = |indices: &[u32]| Heard::from([((2001, 0), indices.to_vec())]);
+        let into = heard(&[0, 1, 2, 3, 4]);
+        assert_eq!(relayed(&into, &heard(&[0, 1, 2, 3, 4])), Ok(()));
+        assert_eq!(relayed(&into, &heard(&[1, 2, 3])), Ok(()), "ends are judged elsewhere");
+        assert!(relayed(&into, &heard(&[0, 1, 3, 4])).is_err());
+        assert!(relayed(&into, &heard(&[0, 2, 1, 3])).is_err());
+        assert!(relayed(&into, &heard(&[0, 1, 1, 2])).is_err());
+    }
+}
