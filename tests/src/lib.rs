@@ -1,1 +1,3 @@
 //! Simulated world, strict checker and scenarios.
+
+pub mod checker;
