@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use dataplane::wire::{EntryForm, TrunkEntry, TrunkFrame};
+use dataplane::wire::{EntryForm, TRUNK_HEADER_LEN, TrunkEntry, TrunkFrame};
 
 use super::Options;
 use super::finding::Log;
@@ -32,7 +32,8 @@ impl Trunks {
         if !self.0.insert(peer) && frame.time_ms() == 0 {
             log.wrong("trunk header time 0 again");
         }
-        let mut used = dataplane::wire::TRUNK_HEADER_LEN;
+        let whole = octets.len() == len; // else the capture may have cut an entry
+        let mut used = TRUNK_HEADER_LEN;
         let mut entries = Vec::new();
         for entry in frame.entries() {
             match entry {
@@ -40,16 +41,17 @@ impl Trunks {
                     used += frame.form().header_len() + entry.payload.len();
                     entries.push(entry);
                 }
-                Err(error) if octets.len() == len => {
-                    log.wrong(error.to_string());
-                    used = len;
+                Err(error) => {
+                    if whole {
+                        log.wrong(error.to_string());
+                    }
+                    return entries;
                 }
-                Err(_) => {} // cut by the capture, not by the switch
             }
         }
-        if entries.is_empty() && used < len {
+        if whole && entries.is_empty() {
             log.wrong("trunk datagram without an entry");
-        } else if octets.len() == len && used != len {
+        } else if whole && used != len {
             log.wrong(format!("{} octets behind the last trunk entry", len - used));
         }
         entries

@@ -1,0 +1,4 @@
+//! Scenarios, and rules of the house that the compiler does not know.
+
+mod captured;
+mod checker;
