@@ -2,3 +2,5 @@
 
 mod captured;
 mod checker;
+mod source;
+mod tidy;
