@@ -2,5 +2,6 @@
 
 mod captured;
 mod checker;
+mod fuzz_corpus;
 mod source;
 mod tidy;

@@ -103,8 +103,8 @@ fn literal_or_comment(text: &str, before: Option<char>) -> usize {
     if text.starts_with("/*") {
         return to(text.find("*/").map(|at| at + 2));
     }
-    if text.starts_with('"') {
-        return 1 + to(unescaped(&text[1..], '"')).min(text.len() - 1);
+    if let Some(inside) = text.strip_prefix('"') {
+        return to(unescaped(inside, '"').map(|len| 1 + len));
     }
     let hashes = text.strip_prefix('r').filter(|_| !in_word || before == Some('b'));
     if let Some(raw) = hashes {

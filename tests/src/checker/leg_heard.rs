@@ -12,14 +12,16 @@ impl Leg {
     pub(super) fn hear(&mut self, frame: &FullFrame<'_>, options: &Options, log: &Log) {
         let header = frame.header();
         let subclass = content::iax(frame);
+        if self.theirs.is_some_and(|theirs| theirs != header.source) {
+            return; // left over from the call that had our number before
+        }
         self.active = log.now;
         match subclass {
             Some(Iax::CallToken) if self.originating && self.theirs.is_none() => {
                 return self.start_again();
             }
             Some(Iax::CallToken) => return,
-            Some(Iax::Inval) if self.theirs == Some(header.source) => return self.close(log.now),
-            Some(Iax::Inval) => return,
+            Some(Iax::Inval) => return self.close(log.now),
             Some(Iax::Vnak) => self.vnak = Some((log.now, header.iseqno)),
             _ => {}
         }

@@ -1,0 +1,96 @@
+//! What every parser must hold to, whatever octets it is given. One function for each fuzz target.
+//!
+//! A body panics when a promise is broken. The targets in `fuzz/` call them under a fuzzer; an ordinary test calls
+//! them with the kept corpus and with seeded noise, so that they hold without one.
+
+use dataplane::wire::{
+    ApparentAddr, CodecPrefs, EntryForm, Frame, FullHeader, IeWriter, Ies, MINI_HEADER_LEN,
+    MiniTimestamp, TRUNK_HEADER_LEN, TrunkFrame, VIDEO_MINI_HEADER_LEN, emit_entry_header,
+    emit_mini_header, emit_trunk_header, emit_video_mini_header, versioned_mask,
+};
+
+/// Any datagram: what is read writes back as it came.
+pub fn frame(octets: &[u8]) {
+    let mut out = [0; FullHeader::LEN];
+    let (written, rest) = match Frame::parse(octets) {
+        Ok(Frame::Full(full)) => {
+            ies(full.data());
+            (full.header().emit(&mut out), full.data())
+        }
+        Ok(Frame::Mini(mini)) => {
+            let written = emit_mini_header(mini.source(), mini.timestamp(), &mut out);
+            assert_eq!(written, Ok(MINI_HEADER_LEN));
+            (written, mini.payload())
+        }
+        Ok(Frame::Video(video)) => {
+            let written = emit_video_mini_header(video.source(), video.timestamp(), &mut out);
+            assert_eq!(written, Ok(VIDEO_MINI_HEADER_LEN));
+            (written, video.payload())
+        }
+        Ok(Frame::Trunk(_)) => return trunk(octets),
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let len = written.expect("twelve octets hold every header but a trunk frame's entries");
+    assert_eq!([&out[..len], rest].concat(), octets);
+}
+
+/// Any information elements: all but a broken last one write back as they came.
+pub fn ies(octets: &[u8]) {
+    let mut out = vec![0; octets.len()];
+    let mut writer = IeWriter::new(&mut out);
+    let mut broken = 0;
+    for ie in Ies::new(octets) {
+        assert_eq!(broken, 0, "an element follows a broken one");
+        let Ok(ie) = ie else {
+            broken += 1;
+            continue;
+        };
+        let reads = [ie.as_u8().is_some(), ie.as_u16().is_some(), ie.as_u32().is_some()];
+        assert_eq!(reads, [1, 2, 4].map(|len| ie.data.len() == len));
+        assert!(ie.data.starts_with(ie.as_text()) && !ie.as_text().contains(&0));
+        assert!(CodecPrefs(ie.data).formats().count() <= ie.data.len());
+        assert!(versioned_mask(ie.data).is_none() || ie.data.len() == 9);
+        if let Some(apparent) = ApparentAddr::parse(ie.data) {
+            let (value, len) = apparent.emit();
+            assert_eq!(len, ie.data.len());
+            assert_eq!(ApparentAddr::parse(&value[..len]), Some(apparent));
+        }
+        writer.raw(ie.kind, ie.data);
+    }
+    let len = writer.finish().expect("what was read fits where it came from");
+    assert_eq!(&out[..len], &octets[..len]);
+    assert!(broken == 1 || len == octets.len());
+}
+
+/// Any trunk frame: its entries lie in it, one behind the other, and write back as they came.
+pub fn trunk(octets: &[u8]) {
+    let Ok(frame) = TrunkFrame::parse(octets) else { return };
+    let (form, mut out) = (frame.form(), vec![0; TRUNK_HEADER_LEN]);
+    emit_trunk_header(form, frame.time_ms(), &mut out).expect("room");
+    let mut cut = false;
+    for entry in frame.entries() {
+        assert!(!cut, "an entry follows a broken one");
+        let Ok(entry) = entry else {
+            cut = true;
+            continue;
+        };
+        assert_eq!(entry.timestamp.is_some(), form == EntryForm::Timed);
+        let start = out.len();
+        let header = &octets[start..start + form.header_len()];
+        let len = u16::try_from(entry.payload.len()).expect("16 bits told it");
+        if let Some(source) = entry.source {
+            let mut written = [0; 6];
+            let stamp = entry.timestamp.unwrap_or(MiniTimestamp(0));
+            let written_len = emit_entry_header(form, source, stamp, len, &mut written);
+            assert_eq!(written_len, Ok(form.header_len()));
+            let call_at = if form == EntryForm::Timed { 2 } else { 0 };
+            let mut came = header.to_vec();
+            came[call_at] &= 0x7f; // the bit above the number is masked, as in the field
+            assert_eq!(&written[..form.header_len()], came);
+        }
+        out.extend_from_slice(header);
+        out.extend_from_slice(entry.payload);
+    }
+    assert_eq!(out, &octets[..out.len()]);
+    assert!(cut || octets.len() - out.len() < form.header_len());
+}
