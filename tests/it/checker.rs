@@ -77,6 +77,16 @@ fn our_new_starts_again_after_a_token() {
 }
 
 #[test]
+fn a_peer_that_starts_anew_may_use_its_number_again() {
+    let mut call = Captured::talking();
+    let new = Full::iax(Iax::New, 7, 0, 0).between(THEIRS, 0).with(&new_600());
+    call.wait(300).hears(new);
+    call.wait(1).sends(Full::iax(Iax::Ack, 7, 0, 1).between(OURS + 1, THEIRS));
+    call.wait(1).sends(Full::iax(Iax::Accept, 9, 0, 1).between(OURS + 1, THEIRS).with(&ulaw()));
+    assert_eq!(call.found(), []);
+}
+
+#[test]
 fn shapes_of_frames() {
     let mut call = Captured::answered();
     call.sends_octets(&[0x80, 1, 0]);

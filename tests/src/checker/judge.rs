@@ -82,7 +82,7 @@ impl Judge<'_> {
                 .legs
                 .range_mut((peer, CallNumber::NO_CALL)..=(peer, CallNumber::MAX))
                 .map(|(_, leg)| leg)
-                .find(|leg| leg.theirs == Some(header.source) && leg.closed.is_none()),
+                .find(|leg| leg.is_meant_by(&frame)),
         };
         match leg {
             Some(leg) => leg.hear(&frame, self.options, &self.log),

@@ -154,6 +154,17 @@ impl Leg {
         self.heard.clear();
     }
 
+    /// Whether a frame of the peer that does not know our number belongs here. An opening frame does so only as a
+    /// copy: a peer that has started anew may choose a number that we still think it uses.
+    pub(super) fn is_meant_by(&self, frame: &FullFrame<'_>) -> bool {
+        let subclass = content::iax(frame);
+        let timestamp = frame.header().timestamp;
+        let known = |heard: &Heard| (heard.subclass, heard.timestamp) == (subclass, timestamp);
+        self.theirs == Some(frame.header().source)
+            && self.closed.is_none()
+            && (!content::is_opener(subclass) || self.heard.iter().any(known))
+    }
+
     /// Adds a debt unless it stands already.
     pub(super) fn owe(&mut self, owed: Owed, name: &'static str, within: Duration, log: &Log) {
         if self.debts.iter().any(|debt| debt.owed == owed) {
