@@ -3,6 +3,10 @@
 //! A body panics when a promise is broken. The targets in `fuzz/` call them under a fuzzer; an ordinary test calls
 //! them with the kept corpus and with seeded noise, so that they hold without one.
 
+use std::sync::Arc;
+
+use control::conf::{CallerId, Diagnostic, Level, Sources};
+use control::dialplan::{DialResult, DialStatus, Dialplan, Step, Walk, WalkStart};
 use dataplane::wire::{
     ApparentAddr, CodecPrefs, EntryForm, Frame, FullHeader, IeWriter, Ies, MINI_HEADER_LEN,
     MiniTimestamp, TRUNK_HEADER_LEN, TrunkFrame, VIDEO_MINI_HEADER_LEN, emit_entry_header,
@@ -93,4 +97,61 @@ pub fn trunk(octets: &[u8]) {
     }
     assert_eq!(out, &octets[..out.len()]);
     assert!(cut || octets.len() - out.len() < form.header_len());
+}
+
+/// Any text as `iax.conf` and `trunkline.conf`: a configuration or errors, and every place lies in its file.
+pub fn conf(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    let mut sources = Sources::new();
+    sources.add("iax.conf", text.as_ref());
+    sources.add("trunkline.conf", text.as_ref());
+    let (config, told) = control::conf::parse(&sources);
+    let failed = told.iter().any(|diagnostic| diagnostic.level == Level::Error);
+    assert_eq!(config.is_none(), failed);
+    told.iter().for_each(|diagnostic| check_places(diagnostic, &text));
+}
+
+/// Any text as `extensions.conf`: it parses, every place lies in it, and no call walks through it for ever.
+pub fn dialplan(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    let mut sources = Sources::new();
+    sources.add("extensions.conf", text.as_ref());
+    let (plan, told) = Dialplan::parse(&sources, &["from-a"], &|name| name == "pbxa");
+    told.iter().for_each(|diagnostic| check_places(diagnostic, &text));
+    let plan = Arc::new(plan);
+    for number in ["600", "123", "9", "s", "", "\u{e9}"] {
+        let start = WalkStart {
+            context: "from-a",
+            number,
+            caller: CallerId { name: Some("A".into()), number: Some("101".into()) },
+            channel: "IAX2/pbxa-1",
+            unique_id: "1",
+            variables: &[],
+        };
+        let Some(mut walk) = Walk::start(&plan, start) else { continue };
+        let ended = (0..STEPS_MAX).any(|_| match walk.step() {
+            Step::Dial(request) => {
+                assert!(!request.destinations.is_empty());
+                walk.dialled(DialResult { status: DialStatus::Busy, cause: 17 });
+                false
+            }
+            Step::Busy | Step::Congestion | Step::Hangup(_) => true,
+            _ => false,
+        });
+        assert!(ended, "a call walks through the dialplan for ever");
+    }
+}
+
+/// More steps than any walk may take before it ends.
+const STEPS_MAX: usize = 10_000;
+
+/// The places of a diagnostic lie in the text, and its line is the one its span begins in.
+fn check_places(diagnostic: &Diagnostic, text: &str) {
+    assert!(!diagnostic.message.contains('\n'));
+    let related = diagnostic.related.as_ref().map(|(place, _)| place);
+    for place in diagnostic.place.iter().chain(related) {
+        let before = text.get(..place.span.start).expect("a span begins in the text");
+        assert!(text.get(place.span.clone()).is_some(), "a span ends outside of the text");
+        assert_eq!(place.line as usize, 1 + before.matches('\n').count(), "of {diagnostic:?}");
+    }
 }
