@@ -135,7 +135,7 @@ pub fn dialplan(octets: &[u8]) {
                 walk.dialled(DialResult { status: DialStatus::Busy, cause: 17 });
                 false
             }
-            Step::Busy | Step::Congestion | Step::Hangup(_) => true,
+            Step::Busy | Step::Congestion | Step::Hangup(_) | Step::FallThrough => true,
             _ => false,
         });
         assert!(ended, "a call walks through the dialplan for ever");
