@@ -47,7 +47,15 @@ impl Capture {
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn packets(&self) -> Outcome<Vec<Packet>> {
-        pcap::read(&self.file)
+        Ok(self.read()?.packets)
+    }
+
+    /// Everything captured so far, with what was no datagram.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read(&self) -> Outcome<pcap::Capture> {
+        pcap::read(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))
     }
 
     /// The full frames so far from one address to another that satisfy `wanted`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tests::checker;
 use tests::frames::{Full, iax};
-use tests::pcap::Packet;
+use tests::pcap;
 
 use crate::asterisk::Pbx;
 use crate::capture::Capture;
@@ -253,7 +253,7 @@ impl Scene {
         Err(format!("{place}: {verdict:?}; dropped by PBXes: {by_the_talker} + {by_the_listener}"))
     }
 
-    fn blocks(&self, packets: &[Packet], (from, to): (IpAddr, IpAddr)) -> Heard {
+    fn blocks(&self, packets: &[pcap::Packet], (from, to): (IpAddr, IpAddr)) -> Heard {
         // Without a switch each packet is seen twice, coming in and going out.
         let mut every_second = false;
         blocks::blocks(packets, |packet| {
@@ -281,10 +281,10 @@ impl Scene {
             self.complaints()?;
         }
         self.capture.finish()?;
-        let packets = self.capture.packets()?;
-        trunks::check(self, &packets)?;
+        let capture = self.capture.read()?;
+        trunks::check(self, &capture.packets)?;
         match self.switch {
-            Some(_) => self.check_strictly(&packets),
+            Some(_) => self.check_strictly(&capture),
             None => Ok(()),
         }
     }
@@ -302,11 +302,13 @@ impl Scene {
         }
     }
 
-    fn check_strictly(&self, packets: &[Packet]) -> Outcome<()> {
-        let ours = [Side::A, Side::B].map(|side| self.network.switch(side));
-        let report = checker::check(packets, &ours);
-        let Some(first) = report.violations.first() else { return Ok(()) };
-        let all: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
+    fn check_strictly(&self, capture: &pcap::Capture) -> Outcome<()> {
+        let options = checker::Options::default();
+        let judge =
+            |side| checker::check_capture(capture, self.network.switch(side), &options).violations;
+        let all: Vec<String> =
+            [Side::A, Side::B].into_iter().flat_map(judge).map(|found| found.to_string()).collect();
+        let Some(first) = all.first() else { return Ok(()) };
         let file = self.folder.join("violations.txt");
         fs::write(&file, all.join("\n")).map_err(|error| error.to_string())?;
         Err(format!("{} violations of the protocol, the first: {first}", all.len()))

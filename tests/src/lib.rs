@@ -3,4 +3,6 @@
 pub mod blocks;
 pub mod checker;
 pub mod frames;
+pub mod fuzz_bodies;
+pub mod hex;
 pub mod pcap;

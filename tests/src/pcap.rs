@@ -1,206 +1,170 @@
-//! Reads the libpcap files that tcpdump writes, down to the IAX2 datagrams in them.
+//! Reads libpcap files down to the UDP datagrams in them; never looks into a datagram.
 //!
-//! Owns the container: file header, record headers, link, IP and UDP headers. It never looks into a
-//! datagram. Frame numbers are those tshark shows, so that a finding here can be looked up there.
+//! Link types Ethernet, Linux cooked (both) and raw IP; either byte order, microseconds or nanoseconds. Fragments
+//! are not put together again: the first one yields its datagram marked as partial, the others nothing.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-/// One UDP datagram with 4569 as one of its ports.
+/// One UDP datagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
-    /// Place in the file, from 1, counting every record as tshark does.
-    pub number: usize,
+    /// Place in the file, from 1, counting every record.
+    pub frame_no: usize,
     /// When it was captured, since the epoch.
     pub time: Duration,
     /// Who sent it.
     pub source: SocketAddr,
     /// Whom it is for.
     pub destination: SocketAddr,
-    /// The UDP payload.
+    /// Octets of UDP payload sent, as the UDP header says.
+    pub len: usize,
+    /// The UDP payload, shorter than `len` if the record holds only its start.
     pub payload: Vec<u8>,
 }
 
-/// Reads a capture file. A record cut by the end of the file is left out: tcpdump may be writing.
+/// A capture's datagrams.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// In the order captured.
+    pub packets: Vec<Packet>,
+    /// Records that are no UDP datagram, later fragments among them.
+    pub other: usize,
+}
+
+/// Reads a capture file. A record cut by the end of the file is left out: the writer may not have finished.
 ///
 /// # Errors
-/// The file cannot be read, or is no libpcap file of a link type known here.
-pub fn read(path: &Path) -> Result<Vec<Packet>, String> {
-    let octets = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    parse(&octets).map_err(|error| format!("{}: {error}", path.display()))
+/// The file cannot be read, is no libpcap file, or of a link type not known here.
+pub fn read(path: &Path) -> io::Result<Capture> {
+    parse(&std::fs::read(path)?)
 }
 
 /// Reads a capture from memory; see [`read`].
 ///
 /// # Errors
 /// As [`read`].
-pub fn parse(octets: &[u8]) -> Result<Vec<Packet>, String> {
-    let mut cursor = Cursor { rest: octets };
-    let nanos = match cursor.word() {
-        Some(0xa1b2_c3d4) => false,
-        Some(0xa1b2_3c4d) => true,
-        Some(0xd4c3_b2a1 | 0x4d3c_b2a1) => return Err("written on a big-endian host".to_owned()),
-        _ => return Err("no libpcap file".to_owned()),
+pub fn parse(octets: &[u8]) -> io::Result<Capture> {
+    let (header, mut rest) =
+        octets.split_first_chunk::<24>().ok_or_else(|| bad("no file header"))?;
+    let magic = word(header, 0, false);
+    let (big_endian, nanos) = match magic {
+        0xa1b2_c3d4 => (false, false),
+        0xa1b2_3c4d => (false, true),
+        0xd4c3_b2a1 => (true, false),
+        0x4d3c_b2a1 => (true, true),
+        _ => return Err(bad("no libpcap file")),
     };
-    let _versions_zone_accuracy_and_length = cursor.take(16).ok_or("cut in its header")?;
-    let link = Link::from_number(cursor.word().ok_or("cut in its header")? & 0x0fff_ffff)?;
-    let mut packets = Vec::new();
-    for number in 1.. {
-        let Some((time, record)) = cursor.record(nanos) else { break };
-        if let Some((source, destination, payload)) = link.network(record).and_then(udp) {
-            let payload = payload.to_vec();
-            packets.push(Packet { number, time, source, destination, payload });
+    let link = Link::from_number(word(header, 20, big_endian) & 0x0fff_ffff)?;
+    let mut capture = Capture::default();
+    for frame_no in 1.. {
+        let Some((record, after)) = rest.split_first_chunk::<16>() else { break };
+        let field = |at| word(record, at, big_endian);
+        let Some((octets, after)) = after.split_at_checked(field(8) as usize) else { break };
+        rest = after;
+        let fraction = if nanos { field(4) } else { field(4).wrapping_mul(1000) };
+        let time = Duration::new(u64::from(field(0)), fraction);
+        match link.ip(octets).and_then(udp) {
+            Some((source, destination, len, payload)) => {
+                let payload = payload.to_vec();
+                capture.packets.push(Packet { frame_no, time, source, destination, len, payload });
+            }
+            None => capture.other += 1,
         }
     }
-    Ok(packets)
+    Ok(capture)
 }
-
-/// The IAX2 port: a datagram without it on either end is somebody else's.
-const IAX_PORT: u16 = 4569;
 
 /// What stands before the IP header.
 #[derive(Debug, Clone, Copy)]
 enum Link {
     Ethernet,
+    Raw,
     Cooked,
     CookedTwo,
-    Raw,
 }
 
 impl Link {
-    fn from_number(number: u32) -> Result<Self, String> {
+    fn from_number(number: u32) -> io::Result<Self> {
         match number {
             1 => Ok(Self::Ethernet),
+            101 => Ok(Self::Raw),
             113 => Ok(Self::Cooked),
             276 => Ok(Self::CookedTwo),
-            101 => Ok(Self::Raw),
-            other => Err(format!("link type {other} is not known here")),
+            other => Err(bad(&format!("link type {other} is not known here"))),
         }
     }
 
-    /// The network-layer octets of one record.
-    fn network(self, record: &[u8]) -> Option<&[u8]> {
-        record.get(match self {
-            Self::Ethernet => 14..,
-            Self::Cooked => 16..,
-            Self::CookedTwo => 20..,
-            Self::Raw => 0..,
-        })
+    /// The IP packet in a record; `None` for other protocols.
+    fn ip(self, record: &[u8]) -> Option<&[u8]> {
+        let (kind_at, ip_at) = match self {
+            Self::Ethernet => (12, 14),
+            Self::Raw => return Some(record),
+            Self::Cooked => (14, 16),
+            Self::CookedTwo => (0, 20),
+        };
+        match record.get(kind_at..kind_at + 2)? {
+            [0x08, 0x00] | [0x86, 0xdd] => record.get(ip_at..),
+            _ => None,
+        }
     }
 }
 
-/// Source, destination and payload of an unfragmented UDP datagram on the IAX2 port.
-fn udp(network: &[u8]) -> Option<(SocketAddr, SocketAddr, &[u8])> {
-    let (source, destination, transport) = match network.first()? >> 4 {
-        4 => ipv4(network)?,
-        6 => ipv6(network)?,
+const UDP: u8 = 17;
+const IPV6_FRAGMENT: u8 = 44;
+
+/// Source, destination, length sent and octets captured of the UDP datagram in an IP packet.
+fn udp(ip: &[u8]) -> Option<(SocketAddr, SocketAddr, usize, &[u8])> {
+    let (source, destination, transport) = match ip.first()? >> 4 {
+        4 => ipv4(ip)?,
+        6 => ipv6(ip)?,
         _ => return None,
     };
-    let (header, rest) = transport.split_at_checked(8)?;
-    let from = u16::from_be_bytes([header[0], header[1]]);
-    let to = u16::from_be_bytes([header[2], header[3]]);
-    if from != IAX_PORT && to != IAX_PORT {
-        return None;
-    }
-    let length = usize::from(u16::from_be_bytes([header[4], header[5]])).checked_sub(8)?;
-    Some((SocketAddr::new(source, from), SocketAddr::new(destination, to), rest.get(..length)?))
+    let (&[s0, s1, d0, d1, l0, l1, _, _], payload) = transport.split_first_chunk()?;
+    let len = usize::from(u16::from_be_bytes([l0, l1])).checked_sub(8)?;
+    let source = SocketAddr::new(source, u16::from_be_bytes([s0, s1]));
+    let destination = SocketAddr::new(destination, u16::from_be_bytes([d0, d1]));
+    Some((source, destination, len, payload.get(..len).unwrap_or(payload)))
 }
 
-const PROTOCOL_UDP: u8 = 17;
-
-fn ipv4(octets: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
-    let header: &[u8; 20] = octets.first_chunk()?;
-    let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff;
-    if header[9] != PROTOCOL_UDP || fragment != 0 {
+fn ipv4(ip: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    let header: &[u8; 20] = ip.first_chunk()?;
+    let fragment_offset = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
+    if header[9] != UDP || fragment_offset != 0 {
         return None;
     }
-    let address = |at: usize| {
-        IpAddr::V4(Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]))
+    let address = |at: usize| Some(IpAddr::from(*header[at..].first_chunk::<4>()?));
+    let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    let ip = ip.get(..total).unwrap_or(ip); // short Ethernet frames are padded
+    Some((address(12)?, address(16)?, ip.get(usize::from(header[0] & 0x0f) * 4..)?))
+}
+
+fn ipv6(ip: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    let (header, rest) = ip.split_first_chunk::<40>()?;
+    let address = |at: usize| Some(IpAddr::from(*header[at..].first_chunk::<16>()?));
+    let transport = match header[6] {
+        UDP => rest,
+        IPV6_FRAGMENT => {
+            let (&[next, _, o0, o1, ..], after) = rest.split_first_chunk::<8>()?;
+            let offset = u16::from_be_bytes([o0, o1]) >> 3;
+            if next != UDP || offset != 0 {
+                return None;
+            }
+            after
+        }
+        _ => return None,
     };
-    Some((address(12), address(16), octets.get(usize::from(header[0] & 0x0f) * 4..)?))
+    Some((address(8)?, address(24)?, transport))
 }
 
-fn ipv6(octets: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
-    let header: &[u8; 40] = octets.first_chunk()?;
-    if header[6] != PROTOCOL_UDP {
-        return None;
-    }
-    let address = |at: usize| {
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&header[at..at + 16]);
-        IpAddr::V6(Ipv6Addr::from(bytes))
-    };
-    Some((address(8), address(24), &octets[40..]))
+/// Four octets of a header; the offset is a constant inside it.
+fn word(header: &[u8], at: usize, big_endian: bool) -> u32 {
+    let octets = [header[at], header[at + 1], header[at + 2], header[at + 3]];
+    if big_endian { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) }
 }
 
-/// The rest of the file; all its numbers are little-endian.
-struct Cursor<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(count)?;
-        self.rest = rest;
-        Some(taken)
-    }
-
-    fn word(&mut self) -> Option<u32> {
-        let octets: [u8; 4] = self.take(4)?.try_into().ok()?;
-        Some(u32::from_le_bytes(octets))
-    }
-
-    /// The next record's time and octets.
-    fn record(&mut self, nanos: bool) -> Option<(Duration, &'a [u8])> {
-        let seconds = self.word()?;
-        let fraction = self.word()?;
-        let length = self.word()?;
-        let _length_on_the_wire = self.word()?;
-        let nanos = if nanos { fraction } else { fraction.checked_mul(1000)? };
-        let time = Duration::new(u64::from(seconds), nanos);
-        Some((time, self.take(usize::try_from(length).ok()?)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One record: a mini frame of two octets of audio from 192.0.2.1 to 192.0.2.2, cooked link.
-    fn one_mini(link: u32, link_header: usize) -> Vec<u8> {
-        let payload = [0x0a, 0xbc, 0x05, 0x14, 0xd5, 0xd5];
-        let mut frame = vec![0; link_header];
-        frame.extend([0x45, 0, 0, 34, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
-        frame.extend([0x11, 0xd9, 0x11, 0xd9, 0, 14, 0, 0]);
-        frame.extend(payload);
-        let length = u32::try_from(frame.len()).unwrap();
-        let mut file = Vec::new();
-        for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, link, 7, 250, length, length] {
-            file.extend(word.to_le_bytes());
-        }
-        file.extend(frame);
-        file
-    }
-
-    #[test]
-    fn every_link_type_leads_to_the_same_datagram() {
-        for (link, header) in [(1, 14), (113, 16), (276, 20), (101, 0)] {
-            let packets = parse(&one_mini(link, header)).unwrap();
-            assert_eq!(packets.len(), 1, "link type {link}");
-            assert_eq!(packets[0].number, 1);
-            assert_eq!(packets[0].time, Duration::new(7, 250_000));
-            assert_eq!(packets[0].source, "192.0.2.1:4569".parse().unwrap());
-            assert_eq!(packets[0].payload, [0x0a, 0xbc, 0x05, 0x14, 0xd5, 0xd5]);
-        }
-    }
-
-    #[test]
-    fn a_cut_file_yields_the_records_that_are_whole() {
-        let file = one_mini(113, 16);
-        for cut in 24..file.len() {
-            assert_eq!(parse(&file[..cut]).unwrap(), []);
-        }
-        assert!(parse(&file[..20]).is_err());
-    }
+fn bad(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }

@@ -28,7 +28,7 @@ impl Timestamp {
         Self(self.0.wrapping_add_signed(ahead as i32))
     }
 
-    /// The time-stamp `millis` later (earlier if negative), wrapping.
+    /// The time-stamp `millis` later, wrapping; an offset backwards is given as its two's complement.
     #[must_use]
     pub const fn offset_by(self, millis: u32) -> Self {
         Self(self.0.wrapping_add(millis))

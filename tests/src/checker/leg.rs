@@ -1,318 +1,215 @@
-//! One leg as the capture shows it: what was numbered, acknowledged, sent again, and when it ended.
+//! One leg as the capture shows it: what went each way, and what is still owed.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::voice::Speech;
-use super::{Opener, Violation};
-use crate::frames::{Full, Voice, iax, kind};
-use crate::pcap::Packet;
+use dataplane::wire::{CallNumber, FullFrame, FullHeader, IaxSubclass, SeqNo, Timestamp};
 
-/// A frame of ours that takes a sequence number.
+use super::content;
+use super::finding::Log;
+use super::media::Media;
+
+/// A numbered frame the switch sent, and how it fared.
 #[derive(Debug)]
-struct Numbered {
-    oseqno: u8,
-    kind: u8,
-    subclass: u8,
-    destination: u16,
-    timestamp: u32,
-    data: Vec<u8>,
-    last_sent: Duration,
-    /// When the peer's acknowledgement passed.
-    acknowledged: Option<Duration>,
+pub(super) struct Sent {
+    pub(super) frame_no: usize,
+    pub(super) first: Duration,
+    pub(super) last: Duration,
+    pub(super) header: FullHeader,
+    pub(super) data: Vec<u8>,
+    pub(super) name: &'static str,
+    pub(super) copies: u32,
+    pub(super) acked: Option<Duration>,
 }
 
-/// A frame heard, as far as an ACK must repeat it.
+/// A numbered frame the switch was sent; each copy is one.
 #[derive(Debug, Clone, Copy)]
-struct Heard {
-    timestamp: u32,
-    iseqno: u8,
+pub(super) struct Heard {
+    pub(super) subclass: Option<IaxSubclass>,
+    pub(super) timestamp: Timestamp,
+    pub(super) oseqno: SeqNo,
+    pub(super) iseqno: SeqNo,
 }
 
-/// A numbered frame of the peer that no frame of ours has acknowledged yet.
-#[derive(Debug, Clone, Copy)]
-struct Unanswered {
-    frame: usize,
-    time: Duration,
-    oseqno: u8,
+impl Heard {
+    pub(super) fn new(frame: &FullFrame<'_>) -> Self {
+        let &FullHeader { timestamp, oseqno, iseqno, .. } = frame.header();
+        Self { subclass: content::iax(frame), timestamp, oseqno, iseqno }
+    }
+
+    /// Whether `answer` copies this frame's time-stamp. A 0 may be copied, or be answered with the clock.
+    pub(super) fn is_echoed_by(&self, answer: Timestamp) -> bool {
+        self.timestamp == answer || self.timestamp == Timestamp(0)
+    }
 }
 
-/// One leg.
+/// What the switch owes the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// An ISeqno beyond this number, in any frame.
+    Acknowledgement(SeqNo),
+    /// The same, for a frame that ends the leg: owed even when the leg has gone.
+    LastAcknowledgement(SeqNo),
+    /// PONG or LAGRP with this time-stamp.
+    Answer(IaxSubclass, Timestamp),
+}
+
+/// A debt, since when, and what for.
+#[derive(Debug)]
+pub(super) struct Debt {
+    pub(super) owed: Owed,
+    pub(super) frame_no: usize,
+    pub(super) since: Duration,
+    pub(super) due: Duration,
+    pub(super) name: &'static str,
+}
+
+/// One leg. Its sending half is in `leg_sent.rs`, its hearing half in `leg_heard.rs`.
 #[derive(Debug)]
 pub(super) struct Leg {
-    /// The peer's call number, 0 while unknown.
-    peer: u16,
-    /// What we number next.
-    next: u8,
-    /// What we may expect next, and the last that we said we do.
-    expected: u8,
-    said: u8,
-    sent: Vec<Numbered>,
-    heard: Vec<Heard>,
-    unanswered: Vec<Unanswered>,
-    /// VNAKs heard: frames may be sent again without the R bit.
-    asked_again: bool,
-    /// The last time-stamp of a frame that is no voice and copies nobody's.
-    last_signal: Option<u32>,
-    speech: Speech,
-    /// We have sent a final frame, or acknowledged the peer's.
-    over: bool,
-    final_heard: Option<u8>,
-}
-
-/// The frame asks for a leg where there is none.
-pub(super) fn opens(full: &Full<'_>) -> bool {
-    full.kind == kind::IAX
-        && matches!(full.subclass, iax::NEW | iax::REGREQ | iax::REGREL | iax::POKE)
-}
-
-fn is_final(full: &Full<'_>) -> bool {
-    full.kind == kind::IAX
-        && matches!(full.subclass, iax::HANGUP | iax::REJECT | iax::REGACK | iax::REGREJ)
-}
-
-/// Its time-stamp is copied from what it answers.
-fn copies(full: &Full<'_>) -> bool {
-    full.kind == kind::IAX && matches!(full.subclass, iax::ACK | iax::PONG | iax::LAGRP)
+    /// The switch's number.
+    pub(super) ours: CallNumber,
+    /// The peer's, once it has told it.
+    pub(super) theirs: Option<CallNumber>,
+    /// Whether the switch opened it.
+    pub(super) originating: bool,
+    /// Last frame either way.
+    pub(super) active: Duration,
+    /// Numbered frames sent, the newest last; bounded.
+    pub(super) sent: VecDeque<Sent>,
+    /// The number the next frame sent must have.
+    pub(super) next: SeqNo,
+    /// The number the peer's next frame must have to be taken.
+    pub(super) expected: SeqNo,
+    /// Numbered frames heard, the newest last; bounded.
+    pub(super) heard: VecDeque<Heard>,
+    /// The last ISeqno sent in a frame for the first time.
+    pub(super) shown: SeqNo,
+    /// Time-stamp of the newest signalling frame sent.
+    pub(super) stamped: Option<Timestamp>,
+    /// When the peer last asked for frames again, and from which number on.
+    pub(super) vnak: Option<(Duration, SeqNo)>,
+    /// Number of the peer's frame that ends the leg.
+    pub(super) last_heard: Option<SeqNo>,
+    /// Whether ACCEPT went either way.
+    pub(super) accepted: bool,
+    /// The switch's own last frame went.
+    pub(super) ending: bool,
+    /// Since when both sides know that it is over.
+    pub(super) closed: Option<Duration>,
+    /// Voice sent.
+    pub(super) media: Media,
+    /// What the peer waits for.
+    pub(super) debts: Vec<Debt>,
 }
 
 impl Leg {
-    /// A leg that we open.
-    pub(super) fn outgoing() -> Self {
+    /// Frames remembered each way: the peer must not lag further behind.
+    pub(super) const MEMORY: usize = 128;
+
+    /// A leg the switch opens, or whose opening the capture does not show.
+    pub(super) fn opened_by_switch(ours: CallNumber, now: Duration) -> Self {
         Self {
-            peer: 0,
-            next: 0,
-            expected: 0,
-            said: 0,
-            sent: Vec::new(),
-            heard: Vec::new(),
-            unanswered: Vec::new(),
-            asked_again: false,
-            last_signal: None,
-            speech: Speech::default(),
-            over: false,
-            final_heard: None,
+            ours,
+            theirs: None,
+            originating: true,
+            active: now,
+            sent: VecDeque::new(),
+            next: SeqNo(0),
+            expected: SeqNo(0),
+            heard: VecDeque::new(),
+            shown: SeqNo(0),
+            stamped: None,
+            vnak: None,
+            last_heard: None,
+            accepted: false,
+            ending: false,
+            closed: None,
+            media: Media::default(),
+            debts: Vec::new(),
         }
     }
 
-    /// A leg that a peer's frame has opened.
-    pub(super) fn incoming(peer: u16, opener: &Opener) -> Self {
-        let mut leg = Self::outgoing();
-        leg.peer = peer;
-        leg.expected = opener.oseqno.wrapping_add(1);
-        leg.heard.push(Heard { timestamp: opener.timestamp, iseqno: opener.iseqno });
-        let oseqno = opener.oseqno;
-        leg.unanswered.push(Unanswered { frame: 0, time: opener.time, oseqno });
-        leg
-    }
-
-    /// Nothing but acknowledgements and repeats may follow.
-    pub(super) fn is_over(&self) -> bool {
-        self.over
-    }
-
-    /// The peer's number is that one.
-    pub(super) fn is_with(&self, peer: u16) -> bool {
-        self.peer == peer
-    }
-
-    /// The frame is from this leg's peer, as far as is known.
-    pub(super) fn accepts(&self, full: &Full<'_>) -> bool {
-        self.peer == 0 || self.peer == full.source || full.is_iax(iax::CALLTOKEN)
-    }
-
-    /// A full frame of ours; what is wrong with it.
-    pub(super) fn sent(&mut self, packet: &Packet, full: &Full<'_>) -> Vec<String> {
-        let mut wrong = Vec::new();
-        self.check_addressing(full, &mut wrong);
-        self.check_iseqno(full, &mut wrong);
-        if full.is_unnumbered() {
-            self.sent_unnumbered(full, &mut wrong);
-            return wrong;
-        }
-        let before = self.sent.iter_mut().rev().find(|frame| frame.oseqno == full.oseqno);
-        match before {
-            Some(before) if full.again || full.oseqno != self.next => {
-                repeat(before, packet, full, self.asked_again, &mut wrong);
-            }
-            _ if full.again => wrong.push("sent again, but never sent".to_owned()),
-            _ => self.sent_new(packet, full, &mut wrong),
-        }
-        wrong
-    }
-
-    fn check_addressing(&self, full: &Full<'_>, wrong: &mut Vec<String>) {
-        let may_be_unknown = opens(full) && full.oseqno == 0;
-        if full.destination != self.peer && !(full.destination == 0 && may_be_unknown) {
-            wrong.push(format!(
-                "for call number {}, but the peer's is {}",
-                full.destination, self.peer
-            ));
+    /// A leg that answers the peer's opening frame.
+    pub(super) fn opened_by_peer(
+        ours: CallNumber,
+        theirs: CallNumber,
+        opener: Heard,
+        now: Duration,
+    ) -> Self {
+        Self {
+            theirs: Some(theirs),
+            originating: false,
+            expected: opener.oseqno.next(),
+            heard: VecDeque::from([opener]),
+            ..Self::opened_by_switch(ours, now)
         }
     }
 
-    fn check_iseqno(&mut self, full: &Full<'_>, wrong: &mut Vec<String>) {
-        let ahead = self.expected.wrapping_sub(self.said);
-        if full.iseqno.wrapping_sub(self.said) > ahead {
-            let (said, expected) = (self.said, self.expected);
-            wrong.push(format!("ISeqno {} is not within {said}..={expected}", full.iseqno));
+    /// The peer wants a call token: the dialogue starts again, without anything that was.
+    pub(super) fn start_again(&mut self) {
+        (self.next, self.expected, self.shown) = (SeqNo(0), SeqNo(0), SeqNo(0));
+        (self.theirs, self.stamped) = (None, None);
+        self.sent.clear();
+        self.heard.clear();
+    }
+
+    /// Whether a frame of the peer that does not know our number belongs here. An opening frame does so only as a
+    /// copy: a peer that has started anew may choose a number that we still think it uses.
+    pub(super) fn is_meant_by(&self, frame: &FullFrame<'_>) -> bool {
+        let subclass = content::iax(frame);
+        let timestamp = frame.header().timestamp;
+        let known = |heard: &Heard| (heard.subclass, heard.timestamp) == (subclass, timestamp);
+        self.theirs == Some(frame.header().source)
+            && self.closed.is_none()
+            && (!content::is_opener(subclass) || self.heard.iter().any(known))
+    }
+
+    /// Adds a debt unless it stands already.
+    pub(super) fn owe(&mut self, owed: Owed, name: &'static str, within: Duration, log: &Log) {
+        if self.debts.iter().any(|debt| debt.owed == owed) {
             return;
         }
-        self.said = full.iseqno;
-        let said = self.said;
-        self.unanswered.retain(|frame| said.wrapping_sub(frame.oseqno).wrapping_sub(1) >= 128);
+        let (frame_no, since) = (log.frame_no, log.now);
+        self.debts.push(Debt { owed, frame_no, since, due: since + within, name });
     }
 
-    fn sent_unnumbered(&mut self, full: &Full<'_>, wrong: &mut Vec<String>) {
-        if full.again {
-            wrong.push("the R bit on a frame without a number".to_owned());
-        }
-        if full.is_iax(iax::ACK) {
-            let echoes =
-                |heard: &Heard| heard.timestamp == full.timestamp && heard.iseqno == full.oseqno;
-            if !self.heard.iter().any(echoes) {
-                wrong.push("acknowledges no frame heard, by time-stamp and its ISeqno".to_owned());
+    /// Pays every debt that `pays` says a frame just sent pays; late payment is told.
+    pub(super) fn pay(&mut self, log: &mut Log, pays: impl Fn(Owed) -> bool) {
+        self.debts.retain(|debt| {
+            let paid = pays(debt.owed);
+            if paid && log.now > debt.due {
+                let late = (log.now - debt.since).as_millis();
+                log.wrong(format!(
+                    "{} of frame {} answered after {late} ms",
+                    debt.name, debt.frame_no
+                ));
             }
-            if self.final_heard.is_some_and(|last| full.iseqno == last.wrapping_add(1)) {
-                self.over = true;
-            }
-        }
-    }
-
-    fn sent_new(&mut self, packet: &Packet, full: &Full<'_>, wrong: &mut Vec<String>) {
-        if full.oseqno != self.next {
-            wrong.push(format!("OSeqno should be {}", self.next));
-        }
-        if self.over {
-            wrong.push("the leg is over".to_owned());
-        }
-        self.check_time(full, wrong);
-        self.next = full.oseqno.wrapping_add(1);
-        self.sent.push(Numbered {
-            oseqno: full.oseqno,
-            kind: full.kind,
-            subclass: full.subclass,
-            destination: full.destination,
-            timestamp: full.timestamp,
-            data: full.data.to_vec(),
-            last_sent: packet.time,
-            acknowledged: None,
+            !paid
         });
-        if full.kind == kind::VOICE {
-            wrong.extend(self.speech.full_frame(full));
-        }
-        if full.is_iax(iax::ACCEPT) {
-            self.speech.accept();
-        }
-        if is_final(full) {
-            self.over = true;
-        }
     }
 
-    fn check_time(&mut self, full: &Full<'_>, wrong: &mut Vec<String>) {
-        if copies(full) {
-            if !self.heard.iter().any(|heard| heard.timestamp == full.timestamp) {
-                wrong.push("should copy the time-stamp of what it answers".to_owned());
-            }
-            return;
-        }
-        if full.timestamp == 0 {
-            wrong.push("time-stamp 0, which means none to Asterisk".to_owned());
-        }
-        if full.kind == kind::VOICE {
-            return;
-        }
-        if let Some(last) = self.last_signal.filter(|&last| full.timestamp <= last) {
-            wrong.push(format!("not later than the signal before it at {last} ms"));
-        }
-        self.last_signal = Some(full.timestamp);
+    /// Both sides know that the leg is over; what else was owed is void.
+    pub(super) fn close(&mut self, now: Duration) {
+        self.closed.get_or_insert(now);
+        self.debts.retain(|debt| matches!(debt.owed, Owed::LastAcknowledgement(_)));
     }
 
-    /// Voice of ours outside a full frame; what is wrong with it.
-    pub(super) fn sent_voice(&mut self, voice: &Voice<'_>, trunked: bool) -> Option<String> {
-        if self.over {
-            return Some(format!("voice of call {}, which is over", voice.source));
+    /// The capture has ended, or the number serves another call: tells what was never done.
+    pub(super) fn finish(&mut self, now: Duration, resend_within: Duration, log: &mut Log) {
+        for debt in self.debts.drain(..).filter(|debt| debt.due < now) {
+            let what = match debt.owed {
+                Owed::Answer(..) => "answered",
+                _ => "acknowledged",
+            };
+            log.wrong_at(debt.frame_no, debt.since, format!("{} is never {what}", debt.name));
         }
-        let first = self.sent.iter().find(|frame| frame.kind == kind::VOICE);
-        let acknowledged = first.is_some_and(|frame| frame.acknowledged.is_some());
-        self.speech.outside_full_frame(voice, trunked, acknowledged)
-    }
-
-    /// A full frame of the peer.
-    pub(super) fn heard(&mut self, packet: &Packet, full: &Full<'_>) {
-        if full.is_iax(iax::CALLTOKEN) {
-            *self = Self::outgoing(); // both sides start again (the token's exchange)
-            return;
-        }
-        if self.peer == 0 {
-            self.peer = full.source;
-        }
-        self.heard.push(Heard { timestamp: full.timestamp, iseqno: full.iseqno });
-        for frame in &mut self.sent {
-            let behind = full.iseqno.wrapping_sub(frame.oseqno).wrapping_sub(1);
-            if behind < 128 && !full.is_iax(iax::INVAL) {
-                frame.acknowledged.get_or_insert(packet.time);
-            }
-        }
-        self.asked_again |= full.is_iax(iax::VNAK);
-        if full.is_unnumbered() || full.oseqno != self.expected {
-            return;
-        }
-        self.expected = self.expected.wrapping_add(1);
-        let (frame, time, oseqno) = (packet.number, packet.time, full.oseqno);
-        self.unanswered.push(Unanswered { frame, time, oseqno });
-        if full.is_iax(iax::ACCEPT) {
-            self.speech.accept();
-        }
-        if is_final(full) {
-            self.final_heard = Some(full.oseqno);
-        }
-    }
-
-    /// The capture ends: whatever the peer sent long before must have been acknowledged.
-    pub(super) fn close(&mut self, end: Duration, violations: &mut Vec<Violation>) {
-        for frame in self.unanswered.drain(..).filter(|frame| frame.frame != 0) {
-            if end.saturating_sub(frame.time) > ANSWERED_WITHIN && !self.over {
-                let what = format!("never acknowledged to call {}", self.peer);
-                violations.push(Violation { frame: frame.frame, what });
+        let over = self.closed.unwrap_or(now);
+        for sent in self.sent.iter().filter(|sent| sent.acked.is_none() && sent.copies == 1) {
+            if sent.first + resend_within < over {
+                let text = format!("{} is neither acknowledged nor sent again", sent.name);
+                log.wrong_at(sent.frame_no, sent.first, text);
             }
         }
     }
 }
-
-/// A frame sent once more: it must be the same, and wanted.
-fn repeat(
-    before: &mut Numbered,
-    packet: &Packet,
-    full: &Full<'_>,
-    asked: bool,
-    wrong: &mut Vec<String>,
-) {
-    let same = before.kind == full.kind
-        && before.subclass == full.subclass
-        && before.destination == full.destination
-        && before.timestamp == full.timestamp
-        && before.data == full.data;
-    if !same {
-        wrong.push("differs from the frame it repeats".to_owned());
-    }
-    if !full.again && !asked {
-        wrong.push("repeated without the R bit, and no VNAK asked for it".to_owned());
-    }
-    let since = packet.time.saturating_sub(before.last_sent);
-    if !asked && since < RETRY_AT_LEAST {
-        wrong.push(format!("sent again after only {since:?}"));
-    }
-    if let Some(at) = before.acknowledged
-        && packet.time.saturating_sub(at) > HEARS_WITHIN
-    {
-        wrong.push("sent again although it was acknowledged".to_owned());
-    }
-    before.last_sent = packet.time;
-}
-
-/// No peer needs longer for its answer than this; the RFC's shortest wait.
-const RETRY_AT_LEAST: Duration = Duration::from_millis(90);
-/// An acknowledgement in the capture this long is one the switch has read.
-const HEARS_WITHIN: Duration = Duration::from_millis(50);
-/// A numbered frame not acknowledged for this long never will be.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(1);

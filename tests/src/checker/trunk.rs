@@ -1,0 +1,59 @@
+//! Trunk datagrams of the switch to one peer.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use dataplane::wire::{EntryForm, TRUNK_HEADER_LEN, TrunkEntry, TrunkFrame};
+
+use super::Options;
+use super::finding::Log;
+
+/// Peers that trunk frames went to. The header time 0 makes a receiver set its clock, so it may come once only.
+#[derive(Debug, Default)]
+pub(super) struct Trunks(HashSet<SocketAddr>);
+
+impl Trunks {
+    /// Judges the datagram as such and returns its whole entries; `len` is its whole length.
+    pub(super) fn send<'a>(
+        &mut self,
+        peer: SocketAddr,
+        frame: &TrunkFrame<'a>,
+        octets: &[u8],
+        len: usize,
+        options: &Options,
+        log: &mut Log,
+    ) -> Vec<TrunkEntry<'a>> {
+        if len > options.trunk_mtu {
+            log.wrong(format!("trunk datagram of {len} octets, {} allowed", options.trunk_mtu));
+        }
+        if frame.form() == EntryForm::Untimed && options.timed_entries_only {
+            log.wrong("trunk entries without time-stamps");
+        }
+        if !self.0.insert(peer) && frame.time_ms() == 0 {
+            log.wrong("trunk header time 0 again");
+        }
+        let whole = octets.len() == len; // else the capture may have cut an entry
+        let mut used = TRUNK_HEADER_LEN;
+        let mut entries = Vec::new();
+        for entry in frame.entries() {
+            match entry {
+                Ok(entry) => {
+                    used += frame.form().header_len() + entry.payload.len();
+                    entries.push(entry);
+                }
+                Err(error) => {
+                    if whole {
+                        log.wrong(error.to_string());
+                    }
+                    return entries;
+                }
+            }
+        }
+        if whole && entries.is_empty() {
+            log.wrong("trunk datagram without an entry");
+        } else if whole && used != len {
+            log.wrong(format!("{} octets behind the last trunk entry", len - used));
+        }
+        entries
+    }
+}
