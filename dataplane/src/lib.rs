@@ -7,5 +7,7 @@ pub mod counters;
 pub mod handoff;
 pub mod io;
 pub mod pool;
+pub mod punts;
+pub mod spsc;
 pub mod time;
 pub mod wire;
