@@ -118,7 +118,7 @@ impl<I: Io, D: Doorbell> Core<I, D> {
         self.egress.next_tick().into_iter().chain(retry).min()
     }
 
-    /// Commands; what waits of the calls they end is made ready, to leave before control is told.
+    /// Commands, up to a bound; true if there may be more.
     fn obey(&mut self) -> bool {
         let mut onward = Onward {
             now: self.now,
@@ -128,10 +128,7 @@ impl<I: Io, D: Doorbell> Core<I, D> {
             counters: &mut self.counters,
         };
         let commands = &mut self.links.commands;
-        let more =
-            commands::apply(commands, self.commands_per_step, &mut self.removals, &mut onward);
-        self.removals.flush(&mut onward);
-        more
+        commands::apply(commands, self.commands_per_step, &mut self.removals, &mut onward)
     }
 
     /// One receive batch, from the socket to the far peers' buffers; answers how many receives it was.

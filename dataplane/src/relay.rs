@@ -243,15 +243,17 @@ impl RelayTable {
         Some(Found { id, relay, cell })
     }
 
-    /// Installs a relay, in place of one of the same name or one that heard the same. A name or a near peer past the
-    /// bounds is ignored.
-    pub(crate) fn install(&mut self, spec: &RelaySpec) {
-        self.remove(spec.relay);
-        let Some(cell) = self.cells.get(spec.relay) else { return };
-        let Some(slot) = self.relays.get_mut(spec.relay.0 as usize) else { return };
+    /// Installs a relay, in place of one that heard the same. A name or a near peer past the bounds is ignored.
+    ///
+    /// Answers whom a relay of the same name sent to before.
+    pub(crate) fn install(&mut self, spec: &RelaySpec) -> Option<PeerIndex> {
+        let before = self.remove(spec.relay);
+        let cell = self.cells.get(spec.relay)?;
+        let slot = self.relays.get_mut(spec.relay.0 as usize)?;
         if self.calls.insert(spec.near, spec.near_call, spec.relay) {
             *slot = Some(Relay::new(spec, cell));
         }
+        before
     }
 
     /// Removes a relay and answers whom it sent to.

@@ -4,7 +4,7 @@
 //! but never waits in vain, for a `Remove` is answered in any case.
 
 use crate::counters::DropReason;
-use crate::handoff::{Command, PeerIndex, Punt, RelayId};
+use crate::handoff::{Command, Punt, RelayId};
 use crate::punts::PuntSender;
 use crate::relay::Stamp;
 use crate::spsc::Consumer;
@@ -15,51 +15,36 @@ use super::relay::relay_voice;
 /// Relays removed, and not yet told of to control.
 ///
 /// Control ends the far leg once it is told, and the far peer then forgets the call; so everything of the call has to
-/// be on its way before.
+/// be with the kernel before.
 #[derive(Debug)]
-pub(crate) struct Removals {
-    /// The last in is told first: the order does not matter to control.
-    untold: Vec<RelayId>,
-    /// Peers that may hold entries of them.
-    unflushed: Vec<PeerIndex>,
-}
+pub(crate) struct Removals(Vec<RelayId>);
 
 /// Removals waiting at most. While that many wait, further commands wait in their ring.
 const REMOVALS_MAX: usize = 1024;
 
 impl Removals {
     pub(crate) fn new() -> Self {
-        Self {
-            untold: Vec::with_capacity(REMOVALS_MAX),
-            unflushed: Vec::with_capacity(REMOVALS_MAX),
-        }
+        Self(Vec::with_capacity(REMOVALS_MAX))
     }
 
     /// Whether another can be taken in; while not, commands wait.
     pub(crate) fn has_room(&self) -> bool {
-        self.untold.len() < REMOVALS_MAX && self.unflushed.len() < REMOVALS_MAX
+        self.0.len() < REMOVALS_MAX
     }
 
     /// Whether control is still to be told of some.
     pub(crate) fn wait(&self) -> bool {
-        !self.untold.is_empty()
+        !self.0.is_empty()
     }
 
-    /// Tells control of as many as it has room for; to be called when what waited of them is with the kernel.
+    /// Tells control of as many as it has room for, in whatever order; to be called when what waited of them has been
+    /// sent.
     pub(crate) fn tell(&mut self, punts: &mut PuntSender) {
-        debug_assert!(self.unflushed.is_empty(), "told before flushed");
-        while let Some(relay) = self.untold.last() {
+        while let Some(relay) = self.0.last() {
             if !punts.send(&Punt::Removed(*relay)) {
                 return;
             }
-            self.untold.pop();
-        }
-    }
-
-    /// Makes ready what waits for the far peers of the relays removed, once each.
-    pub(crate) fn flush(&mut self, onward: &mut Onward<'_>) {
-        for far in self.unflushed.drain(..) {
-            onward.egress.leave_all(far, onward.now);
+            self.0.pop();
         }
     }
 }
@@ -95,14 +80,17 @@ fn apply_one(command: &Command, removals: &mut Removals, onward: &mut Onward<'_>
             onward.relays.peers.forget(*index);
             onward.egress.forget(*index, onward.now);
         }
-        Command::Install(spec) => onward.relays.install(spec),
-        Command::Remove(relay) => {
-            if let Some(far) = onward.relays.remove(*relay)
-                && !removals.unflushed.contains(&far)
-            {
-                removals.unflushed.push(far);
+        Command::Install(spec) => {
+            if let Some(far) = onward.relays.install(spec) {
+                onward.egress.leave_all(far, onward.now);
             }
-            removals.untold.push(*relay);
+        }
+        Command::Remove(relay) => {
+            // Of many calls with one peer the first makes everything leave, and the others find nothing.
+            if let Some(far) = onward.relays.remove(*relay) {
+                onward.egress.leave_all(far, onward.now);
+            }
+            removals.0.push(*relay);
         }
         Command::Voice { relay, heard, format, audio } => {
             onward.counters.voice_returned += 1;
