@@ -2,7 +2,9 @@
 
 pub mod blocks;
 pub mod checker;
+pub mod datagrams;
 pub mod frames;
 pub mod fuzz_bodies;
 pub mod hex;
+pub mod one_core;
 pub mod pcap;
