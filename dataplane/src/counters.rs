@@ -36,6 +36,7 @@ drop_reasons! {
     NoRelay, "no_relay", "voice for a call this core does not carry";
     Video, "video", "a video mini frame, which is not relayed";
     Quelched, "quelched", "voice to a peer that asked for silence";
+    Empty, "empty", "voice without audio, in which there is nothing to send on";
     Stale, "stale", "voice stamped before the start of its call";
     TooLong, "too_long", "audio longer than a frame to the far peer may be";
     PuntFull, "punt_full", "control is behind: its queue of full frames is at its bound";
@@ -55,6 +56,8 @@ pub struct Counters {
     pub full_frames: u64,
     /// Voice frames heard: mini frames and trunk entries.
     pub voice_in: u64,
+    /// Audio of full VOICE frames that control handed back to be sent on.
+    pub voice_returned: u64,
     /// Voice frames sent on, audio of full frames handed back included.
     pub voice_out: u64,
     /// Voice frames punted because their far leg owed a full frame.
@@ -82,6 +85,24 @@ impl Counters {
         self.drops.get(reason as usize).copied().unwrap_or(0)
     }
 
+    /// The counts of two parts of a core together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut sum = *self;
+        sum.datagrams_in += other.datagrams_in;
+        sum.datagrams_out += other.datagrams_out;
+        sum.full_frames += other.full_frames;
+        sum.voice_in += other.voice_in;
+        sum.voice_returned += other.voice_returned;
+        sum.voice_out += other.voice_out;
+        sum.voice_punted += other.voice_punted;
+        sum.steps += other.steps;
+        for (count, more) in sum.drops.iter_mut().zip(other.drops) {
+            *count += more;
+        }
+        sum
+    }
+
     fn words(&self) -> [u64; CounterCells::WORDS] {
         let mut words = [0; CounterCells::WORDS];
         let (head, drops) = words.split_at_mut(CounterCells::PLAIN);
@@ -90,6 +111,7 @@ impl Counters {
             self.datagrams_out,
             self.full_frames,
             self.voice_in,
+            self.voice_returned,
             self.voice_out,
             self.voice_punted,
             self.steps,
@@ -104,7 +126,7 @@ impl Counters {
 pub struct CounterCells([AtomicU64; Self::WORDS]);
 
 impl CounterCells {
-    const PLAIN: usize = 7;
+    const PLAIN: usize = 8;
     const WORDS: usize = Self::PLAIN + DropReason::ALL.len();
 
     /// All zero.
@@ -128,6 +150,7 @@ impl CounterCells {
             datagrams_out: next(),
             full_frames: next(),
             voice_in: next(),
+            voice_returned: next(),
             voice_out: next(),
             voice_punted: next(),
             steps: next(),

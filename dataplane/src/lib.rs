@@ -3,13 +3,21 @@
 //! Two halves: [`wire`], [`time`] and [`handoff`] are words both planes share and depend on nothing of ours; the
 //! rest runs on pinned cores and, once started, never allocates, locks, logs or reads a clock.
 
+mod calls;
+pub mod core_loop;
 pub mod counters;
+mod fixed_map;
 pub mod handoff;
 pub mod io;
 #[cfg(feature = "uring")]
 pub mod net;
 mod pages;
+mod peers;
 pub mod pool;
+pub mod punts;
+mod relay;
+pub mod spsc;
+mod stages;
 pub mod time;
 #[cfg(feature = "uring")]
 pub mod uring;

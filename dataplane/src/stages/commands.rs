@@ -1,0 +1,146 @@
+//! What control asked for, done in order at the top of a step.
+//!
+//! A command that names a peer or relay there is none of, or one past the bounds, changes nothing: control may be late,
+//! but never waits in vain, for a `Remove` is answered in any case.
+
+use crate::counters::DropReason;
+use crate::handoff::{Command, PeerIndex, Punt, RelayId};
+use crate::punts::PuntSender;
+use crate::relay::Stamp;
+use crate::spsc::Consumer;
+
+use super::ingress::Onward;
+use super::relay::relay_voice;
+
+/// Relays removed, and not yet told of to control.
+///
+/// Control ends the far leg once it is told, and the far peer then forgets the call; so everything of the call has to
+/// be on its way before.
+#[derive(Debug)]
+pub(crate) struct Removals {
+    /// The last in is told first: the order does not matter to control.
+    untold: Vec<RelayId>,
+    /// Peers that may hold entries of them.
+    unflushed: Vec<PeerIndex>,
+}
+
+/// Removals waiting at most. While that many wait, further commands wait in their ring.
+const REMOVALS_MAX: usize = 1024;
+
+impl Removals {
+    pub(crate) fn new() -> Self {
+        Self {
+            untold: Vec::with_capacity(REMOVALS_MAX),
+            unflushed: Vec::with_capacity(REMOVALS_MAX),
+        }
+    }
+
+    /// Whether another can be taken in; while not, commands wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.untold.len() < REMOVALS_MAX && self.unflushed.len() < REMOVALS_MAX
+    }
+
+    /// Whether control is still to be told of some.
+    pub(crate) fn wait(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// Tells control of as many as it has room for; to be called when what waited of them is with the kernel.
+    pub(crate) fn tell(&mut self, punts: &mut PuntSender) {
+        debug_assert!(self.unflushed.is_empty(), "told before flushed");
+        while let Some(relay) = self.untold.last() {
+            if !punts.send(&Punt::Removed(*relay)) {
+                return;
+            }
+            self.untold.pop();
+        }
+    }
+
+    /// Makes ready what waits for the far peers of the relays removed, once each.
+    pub(crate) fn flush(&mut self, onward: &mut Onward<'_>) {
+        for far in self.unflushed.drain(..) {
+            onward.egress.leave_all(far, onward.now);
+        }
+    }
+}
+
+/// Applies up to `most` commands; true if there may be more.
+pub(crate) fn apply(
+    commands: &mut Consumer<Command>,
+    most: usize,
+    removals: &mut Removals,
+    onward: &mut Onward<'_>,
+) -> bool {
+    let mut more = true;
+    for _ in 0..most {
+        if !removals.has_room() {
+            break;
+        }
+        if commands.next_with(|command| apply_one(command, removals, onward)).is_none() {
+            more = false;
+            break;
+        }
+    }
+    commands.release();
+    more
+}
+
+fn apply_one(command: &Command, removals: &mut Removals, onward: &mut Onward<'_>) {
+    match command {
+        Command::Peer(spec) => {
+            onward.relays.peers.learn(spec.index, spec.local, spec.remote);
+            onward.egress.learn(spec, onward.now);
+        }
+        Command::ForgetPeer(index) => {
+            onward.relays.peers.forget(*index);
+            onward.egress.forget(*index, onward.now);
+        }
+        Command::Install(spec) => onward.relays.install(spec),
+        Command::Remove(relay) => {
+            if let Some(far) = onward.relays.remove(*relay)
+                && !removals.unflushed.contains(&far)
+            {
+                removals.unflushed.push(far);
+            }
+            removals.untold.push(*relay);
+        }
+        Command::Voice { relay, heard, format, audio } => {
+            onward.counters.voice_returned += 1;
+            let Onward { now, relays, egress, punts, counters } = onward;
+            let Some(found) = relays.get(*relay) else {
+                counters.dropped(DropReason::NoRelay);
+                return;
+            };
+            found.relay.set_format(*format);
+            let stamp = Stamp::Whole(*heard);
+            if let Err(reason) = relay_voice(found, stamp, audio, *now, egress, punts, counters) {
+                counters.dropped(reason);
+            }
+        }
+        Command::Align { relay, .. }
+        | Command::Owe(relay)
+        | Command::Carry(relay, _)
+        | Command::Quelch(relay, _) => adjust(command, *relay, onward),
+    }
+}
+
+/// Commands that change a relay in place.
+fn adjust(command: &Command, relay: RelayId, onward: &mut Onward<'_>) {
+    let Some(found) = onward.relays.get(relay) else { return };
+    match command {
+        Command::Align { offset, heard, sent, format, .. } => {
+            found.relay.set_format(*format);
+            found.relay.align(*offset, *heard, *sent);
+            found.relay.publish_sent(found.cell);
+        }
+        Command::Owe(_) => found.relay.owe(),
+        Command::Quelch(_, quelched) => found.relay.quelched = *quelched,
+        Command::Carry(_, carriage) => {
+            found.relay.carriage = *carriage;
+            // What went the old way must not be overtaken by what goes the new.
+            let far = found.relay.far;
+            onward.egress.leave_all(far, onward.now);
+        }
+        _ => {}
+    }
+}

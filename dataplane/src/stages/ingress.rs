@@ -1,0 +1,119 @@
+//! First stage of a receive batch: sorts what was heard, datagram by datagram, and finds the relay of each voice frame.
+//!
+//! Full frames go to control as they are, known sender or not. All the rest is voice of known peers, or is counted:
+//! nothing that a stranger sends costs more than one look at its address.
+
+use crate::counters::{Counters, DropReason};
+use crate::handoff::{PUNT_MAX, PeerIndex, Punt};
+use crate::io::Received;
+use crate::punts::PuntSender;
+use crate::relay::{RelayTable, Stamp};
+use crate::time::Instant;
+use crate::wire::{CallNumber, Frame, FrameError, TrunkFrame};
+
+use super::egress::Egress;
+use super::relay::relay_voice;
+
+/// What the voice of a batch needs on its way, and this stage hands on.
+pub(crate) struct Onward<'a> {
+    pub(crate) now: Instant,
+    pub(crate) relays: &'a mut RelayTable,
+    pub(crate) egress: &'a mut Egress,
+    pub(crate) punts: &'a mut PuntSender,
+    pub(crate) counters: &'a mut Counters,
+}
+
+/// Sorts one sender's datagrams, each on its own: one receive may merge full, mini and trunk frames.
+pub(crate) fn sort(received: Received<'_>, onward: &mut Onward<'_>) {
+    let sender = onward.relays.peers.find(received.local, received.remote);
+    for datagram in received.segments() {
+        match Frame::parse(datagram) {
+            Ok(Frame::Trunk(frame)) => trunk(&received, sender, frame, onward),
+            Ok(Frame::Mini(frame)) => {
+                onward.counters.voice_in += 1;
+                let stamp = Stamp::Low16(frame.timestamp());
+                voice(&received, sender, Some(frame.source()), stamp, frame.payload(), onward);
+            }
+            Ok(Frame::Full(_)) => full(&received, datagram, onward),
+            Ok(Frame::Video(_)) => onward.counters.dropped(DropReason::Video),
+            Err(FrameError::UnknownMeta { .. } | FrameError::UnknownTrunkForm { .. }) => {
+                onward.counters.dropped(DropReason::UnknownMeta);
+            }
+            Err(_) => onward.counters.dropped(DropReason::Malformed),
+        }
+    }
+}
+
+fn full(received: &Received<'_>, octets: &[u8], onward: &mut Onward<'_>) {
+    if octets.len() > PUNT_MAX {
+        onward.counters.dropped(DropReason::TooLong);
+        return;
+    }
+    let punt = Punt::Full { local: received.local, remote: received.remote, octets };
+    if onward.punts.send(&punt) {
+        onward.counters.full_frames += 1;
+    } else {
+        onward.counters.dropped(DropReason::PuntFull);
+    }
+}
+
+/// Walks a trunk frame. That of a stranger is not walked, and counts as one frame of voice.
+fn trunk(
+    received: &Received<'_>,
+    sender: Option<PeerIndex>,
+    frame: TrunkFrame<'_>,
+    onward: &mut Onward<'_>,
+) {
+    if sender.is_none() {
+        onward.counters.voice_in += 1;
+        onward.counters.dropped(DropReason::NoRelay);
+        return;
+    }
+    for entry in frame.entries() {
+        onward.counters.voice_in += 1;
+        match entry {
+            Ok(entry) => {
+                let stamp = entry.timestamp.map_or(Stamp::Untimed, Stamp::Low16);
+                voice(received, sender, entry.source, stamp, entry.payload, onward);
+            }
+            Err(_) => onward.counters.dropped(DropReason::EntryCut),
+        }
+    }
+}
+
+/// One voice frame, already counted as heard.
+#[inline]
+fn voice(
+    received: &Received<'_>,
+    sender: Option<PeerIndex>,
+    source: Option<CallNumber>,
+    stamp: Stamp,
+    audio: &[u8],
+    onward: &mut Onward<'_>,
+) {
+    let Onward { now, relays, egress, punts, counters } = onward;
+    let (Some(sender), Some(source)) = (sender, source) else {
+        counters.dropped(DropReason::NoRelay);
+        return;
+    };
+    let Some(found) = relays.find(sender, source) else {
+        counters.dropped(DropReason::NoRelay);
+        stray(received, sender, source, onward);
+        return;
+    };
+    if let Err(reason) = relay_voice(found, stamp, audio, *now, egress, punts, counters) {
+        counters.dropped(reason);
+    }
+}
+
+/// Tells control of voice it may have to move here from another core; not often, for it may be anybody's.
+#[cold]
+fn stray(received: &Received<'_>, sender: PeerIndex, source: CallNumber, onward: &mut Onward<'_>) {
+    let peers = &mut onward.relays.peers;
+    let Received { local, remote, .. } = *received;
+    if peers.stray_is_due(sender, onward.now)
+        && onward.punts.send(&Punt::Stray { local, remote, source })
+    {
+        peers.stray_sent(sender, onward.now);
+    }
+}
