@@ -2,9 +2,23 @@
 
 mod check;
 mod cli;
+mod clock;
+mod command_queue;
 mod config;
+mod control_loop;
+mod core_thread;
+mod cores;
+mod inbox;
+mod launch;
+mod log;
+mod refusals;
 mod render;
+mod resolver;
+mod run;
+mod seed;
+mod signals;
 mod sources;
+mod totals;
 
 use std::process::ExitCode;
 
@@ -23,6 +37,7 @@ const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run { dir } => run::run(&dir),
         Command::Check { dir, far_dir } => check::check(&dir, far_dir.as_deref()),
     }
 }

@@ -11,6 +11,8 @@ pub struct Asked {
     pub legs_max: u32,
     /// Pairs of local socket and remote address.
     pub peers_max: u32,
+    /// Peers of those that a core finds the calls of through an array.
+    pub big_peers: u32,
     /// Entries of each command ring.
     pub command_ring: u32,
     /// Octets of each punt ring.
@@ -34,6 +36,8 @@ pub struct ItemSizes {
     pub relay_cell: usize,
     /// One peer on a core.
     pub peer: usize,
+    /// The array of a peer with many calls.
+    pub big_peer: usize,
 }
 
 /// Memory that one kind of thing may take.
@@ -84,6 +88,7 @@ impl Limits {
             // Any core may carry any leg: each has room for all of them.
             share("relays", cores * u64::from(asked.legs_max), sizes.relay),
             share("peers", cores * u64::from(asked.peers_max), sizes.peer),
+            share("busy peers' arrays", cores * u64::from(asked.big_peers), sizes.big_peer),
             share("published relay words", asked.legs_max.into(), sizes.relay_cell),
         ];
         let sockets = cores * asked.sockets as u64;
@@ -115,7 +120,8 @@ const FILES_BESIDE: u64 = 32;
 mod tests {
     use super::*;
 
-    const SIZES: ItemSizes = ItemSizes { command: 1500, relay: 80, relay_cell: 16, peer: 256 };
+    const SIZES: ItemSizes =
+        ItemSizes { command: 1500, relay: 80, relay_cell: 16, peer: 256, big_peer: 131_072 };
 
     fn asked(cores: usize) -> Asked {
         Asked {
@@ -123,6 +129,7 @@ mod tests {
             sockets: 2,
             legs_max: 8192,
             peers_max: 1024,
+            big_peers: 16,
             command_ring: 1024,
             punt_ring_octets: 1 << 20,
             receive_buffers: 64,
@@ -139,6 +146,7 @@ mod tests {
             + (1 << 20)
             + 8192 * 80
             + 1024 * 256
+            + 16 * 131_072
             + 8192 * 16;
         assert_eq!(limits.octets(), by_hand);
         assert_eq!(limits.files, 2 * 2 + 2 + 32);
