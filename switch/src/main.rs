@@ -11,6 +11,7 @@ mod cores;
 mod inbox;
 mod launch;
 mod log;
+mod mask;
 mod refusals;
 mod render;
 mod resolver;

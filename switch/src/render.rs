@@ -1,10 +1,12 @@
-//! Diagnostics as text, the way rustc shows its own.
+//! Diagnostics as text, the way rustc shows its own, secrets under stars.
 
 use std::ops::Range;
 use std::path::Path;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Renderer, Snippet};
 use control::conf::{Diagnostic, Level, Place, Sources};
+
+use crate::mask;
 
 /// How a report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +104,7 @@ fn snippet<'a>(
         .iter()
         .zip(spans)
         .map(|(mark, span)| mark.kind.span(span.start - start..span.end - start).label(mark.label));
-    Snippet::source(&text[start..end])
+    Snippet::source(mask::secrets(&text[start..end]))
         .line_start(line_start as usize)
         .path(dir.join(file).to_string_lossy().into_owned())
         .annotations(annotations)
@@ -147,7 +149,7 @@ mod tests {
             "error: unknown key `secert`
  --> etc/iax.conf:6:1
   |
-6 | secert = x
+6 | secert = *
   | ^^^^^^
   |
   = help: did you mean `secret`?

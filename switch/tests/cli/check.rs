@@ -21,7 +21,7 @@ fn an_error_is_marked_in_its_line() {
         "error: unknown key \"secert\"
  --> {}/iax.conf:5:1
   |
-5 | secert = y
+5 | secert = *
   | ^^^^^^
   |
   = help: did you mean secret? As it stands it protects nothing
