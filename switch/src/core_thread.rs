@@ -116,4 +116,5 @@ fn work(mut core: Core<AnyIo, impl FnMut()>, clock: Clock, stop: &AtomicBool) {
         let due = core.step(clock.now());
         core.wait(due);
     }
+    core.step(clock.now()); // so that what has arrived by now is counted
 }

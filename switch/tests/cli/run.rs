@@ -49,6 +49,27 @@ fn it_is_ready_within_a_second_idles_for_nothing_and_ends_on_sigterm() {
     assert!(log.contains("stopping on SIGTERM") && log.contains("nothing was heard"), "{log}");
 }
 
+/// A POKE (RFC 5456 §6.7.1): source call 5, time-stamp 3 ms, sequence numbers 0, frame type IAX, subclass 0x1e.
+const POKE: [u8; 12] = [0x80, 5, 0, 0, 0, 0, 0, 3, 0, 0, 6, 0x1e];
+
+#[test]
+fn a_poke_is_answered_with_a_pong_from_the_address_it_went_to() {
+    let dir = dir("run-poke", "4.1");
+    let switch = Switch::start(&dir);
+    let stranger = UdpSocket::bind("127.88.4.2:0").unwrap();
+    stranger.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stranger.send_to(&POKE, "127.88.4.1:4569").unwrap();
+    let mut frame = [0; 64];
+    let (len, from) = stranger.recv_from(&mut frame).unwrap();
+    assert_eq!(from, "127.88.4.1:4569".parse().unwrap());
+    let pong = &frame[..len];
+    assert_eq!((pong[0] & 0x80, &pong[2..4]), (0x80, &[0, 5][..]), "a full frame to call 5");
+    assert_eq!(&pong[10..12], [6, 3], "frame type IAX, subclass PONG");
+    let (status, log) = switch.stop();
+    assert_eq!(status, Some(0), "{log}");
+    assert!(log.contains("full_frames=1"), "{log}");
+}
+
 #[test]
 fn what_is_no_frame_is_counted_and_hurts_nothing() {
     let dir = dir("run-malformed", "2.1");
