@@ -1,0 +1,6 @@
+//! The binary as an operator runs it.
+#![allow(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
+
+mod check;
+mod common;
+mod run;
