@@ -56,7 +56,7 @@ fn mini_frames_lose_nothing_either() {
 #[test]
 fn over_ipv6_without_token_and_secret() {
     let Ok(pair) = Pair::bind("::1".parse().unwrap()) else {
-        println!("skipped: this host has no IPv6 loopback");
+        eprintln!("skipped: this host has no IPv6 loopback");
         return;
     };
     let scenario = Scenario { callee_asks: Asks::default(), ..direct(&pair, 20) };
