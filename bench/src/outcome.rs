@@ -142,12 +142,15 @@ pub struct Outcome {
     pub up_most: u32,
     /// The calls that failed, in the order they did.
     pub failures: Vec<Failure>,
+    /// Whether the run was broken off from outside.
+    pub interrupted: bool,
 }
 
 impl Outcome {
     /// Whether every call came up and ended as asked, and every voice frame was heard once, unaltered, in its call.
     pub fn passed(&self) -> bool {
         self.failures.is_empty()
+            && !self.interrupted
             && self.last.placed == self.last.calls
             && self.up_most == self.last.calls
             && self.last.to_callee.flawless()

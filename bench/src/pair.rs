@@ -1,5 +1,6 @@
 //! Two PBXes, and a scenario run with them.
 
+use core::ops::ControlFlow;
 use core::time::Duration;
 use std::collections::HashSet;
 use std::io::Result;
@@ -62,8 +63,13 @@ impl Pair {
     }
 
     /// Runs a scenario to its end and calls `progress` as often as the scenario says, on this thread: it must not
-    /// take long. An error is one of the sockets; failed calls are in the outcome.
-    pub fn run(mut self, scenario: &Scenario, progress: impl FnMut(&Snapshot)) -> Result<Outcome> {
+    /// take long. If it answers `Break`, all calls are hung up and the run ends. An error is one of the sockets;
+    /// failed calls are in the outcome.
+    pub fn run(
+        mut self,
+        scenario: &Scenario,
+        progress: impl FnMut(&Snapshot) -> ControlFlow<()>,
+    ) -> Result<Outcome> {
         let mut scenario = scenario.clone();
         scenario.calls = scenario.calls.clamp(1, CALLS_MAX);
         self.caller.prepare(&scenario)?;
@@ -104,7 +110,7 @@ struct Run {
 }
 
 impl Run {
-    fn run(mut self, mut progress: impl FnMut(&Snapshot)) -> Result<Outcome> {
+    fn run(mut self, mut progress: impl FnMut(&Snapshot) -> ControlFlow<()>) -> Result<Outcome> {
         let mut report_at = self.start + self.scenario.report_every;
         loop {
             let now = self.pair.clock.now();
@@ -123,7 +129,7 @@ impl Run {
             self.gather_failures();
             if now >= report_at {
                 report_at = now + self.scenario.report_every;
-                progress(&self.snapshot(now));
+                self.outcome.interrupted |= progress(&self.snapshot(now)).is_break();
             }
             let (caller, callee) = (&self.pair.caller, &self.pair.callee);
             wait_readable(&caller.socket, &callee.socket, self.rest(clock.now()))?;
@@ -135,7 +141,7 @@ impl Run {
     fn step(&mut self, now: Instant) -> Result<()> {
         let failed = self.outcome.failures.len() as u32;
         let early = matches!(self.phase, Phase::Placing | Phase::Talking { .. });
-        if early && failed > self.scenario.failures_allowed {
+        if early && (failed > self.scenario.failures_allowed || self.outcome.interrupted) {
             self.fall_silent();
             self.begin_hanging_up(now);
         }
@@ -237,7 +243,8 @@ impl Run {
             }
         }
         self.gather_failures();
-        let broken_off = !self.outcome.failures.is_empty() && self.pair.caller.alive == 0;
+        let failed = !self.outcome.failures.is_empty() || self.outcome.interrupted;
+        let broken_off = failed && self.pair.caller.alive == 0;
         if ended || broken_off || now >= until {
             self.phase = Phase::Done;
         }

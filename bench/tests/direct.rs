@@ -1,6 +1,7 @@
 //! PBX A straight against PBX B.
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bench::{Account, Asks, FailureKind, Outcome, Pair, Scenario};
@@ -39,6 +40,7 @@ fn two_hundred_trunked_calls_lose_nothing() {
         .run(&scenario, |snapshot| {
             snapshots += 1;
             up_seen = up_seen.max(snapshot.up);
+            ControlFlow::Continue(())
         })
         .unwrap();
     passes(&outcome);
@@ -50,7 +52,7 @@ fn two_hundred_trunked_calls_lose_nothing() {
 fn mini_frames_lose_nothing_either() {
     let pair = Pair::bind(LOCALHOST).unwrap();
     let scenario = Scenario { carriage: Carriage::Mini, ..direct(&pair, 100) };
-    passes(&pair.run(&scenario, |_| {}).unwrap());
+    passes(&pair.run(&scenario, |_| ControlFlow::Continue(())).unwrap());
 }
 
 #[test]
@@ -60,14 +62,14 @@ fn over_ipv6_without_token_and_secret() {
         return;
     };
     let scenario = Scenario { callee_asks: Asks::default(), ..direct(&pair, 20) };
-    passes(&pair.run(&scenario, |_| {}).unwrap());
+    passes(&pair.run(&scenario, |_| ControlFlow::Continue(())).unwrap());
 }
 
 #[test]
 fn a_wrong_secret_ends_the_run_with_its_cause() {
     let pair = Pair::bind(LOCALHOST).unwrap();
     let scenario = Scenario { caller: Account::new("trunkline", "a guess"), ..direct(&pair, 50) };
-    let outcome = pair.run(&scenario, |_| {}).unwrap();
+    let outcome = pair.run(&scenario, |_| ControlFlow::Continue(())).unwrap();
     assert!(!outcome.passed());
     let first = &outcome.failures[0];
     assert_eq!(
@@ -87,9 +89,20 @@ fn a_far_side_that_is_not_there_ends_the_run() {
         ..direct(&pair, 5)
     };
     assert!(!pair.reaches(&scenario, Duration::from_millis(100)).unwrap());
-    let outcome = pair.run(&scenario, |_| {}).unwrap();
+    let outcome = pair.run(&scenario, |_| ControlFlow::Continue(())).unwrap();
     assert!(!outcome.passed());
     assert!(
         matches!(&outcome.failures[0].kind, FailureKind::Unanswered { what, .. } if what == "NEW")
     );
+}
+
+#[test]
+fn a_run_broken_off_hangs_up_and_does_not_pass() {
+    let pair = Pair::bind(LOCALHOST).unwrap();
+    let scenario = Scenario { report_every: Duration::from_millis(300), ..direct(&pair, 20) };
+    let outcome = pair.run(&scenario, |_| ControlFlow::Break(())).unwrap();
+    assert!(outcome.interrupted && !outcome.passed());
+    assert_eq!(outcome.last.up, 0);
+    assert!(outcome.last.elapsed < scenario.talk);
+    assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
 }

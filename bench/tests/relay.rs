@@ -5,6 +5,7 @@
 )]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -73,7 +74,7 @@ fn run(pair: Pair, relay: &Relay, carriage: Carriage) -> Outcome {
         calls_per_second: 200,
         ..Scenario::through(relay.to_a, 10)
     };
-    pair.run(&scenario, |_| {}).unwrap()
+    pair.run(&scenario, |_| ControlFlow::Continue(())).unwrap()
 }
 
 #[test]
