@@ -28,8 +28,8 @@ impl fmt::Display for Side {
 pub(crate) struct Stream {
     /// One past the highest place heard.
     reached: u32,
-    /// Bit n: place `reached - 1 - n` has been heard.
-    window: u128,
+    /// Bit `n % WINDOW`: place n has been heard, for the last `WINDOW` places before `reached`.
+    window: [u64; WINDOW as usize / 64],
 }
 
 /// Where a frame falls in its stream.
@@ -47,21 +47,28 @@ pub(crate) enum Place {
 }
 
 impl Stream {
-    /// Takes note of place `seq`. More than 128 places (2.56 s) behind it cannot tell late from again, and says again.
+    /// Takes note of place `seq`. More than [`WINDOW`] places behind it cannot tell late from again, and says again.
     pub(crate) fn hear(&mut self, seq: u32) -> Place {
         if seq >= self.reached {
             let by = seq - self.reached + 1;
-            self.window = self.window.checked_shl(by).unwrap_or(0) | 1;
+            for missing in seq.saturating_sub(WINDOW - 1).max(self.reached)..seq {
+                self.note(missing, false);
+            }
+            self.note(seq, true);
             self.reached = seq + 1;
             return Place::Ahead { by };
         }
-        let behind = self.reached - 1 - seq;
-        let bit = 1_u128.checked_shl(behind).unwrap_or(0);
-        if bit == 0 || self.window & bit != 0 {
-            return Place::Again;
-        }
-        self.window |= bit;
-        Place::Late
+        let forgotten = self.reached - seq > WINDOW;
+        if forgotten || self.note(seq, true) { Place::Again } else { Place::Late }
+    }
+
+    /// Sets whether a place has been heard, and returns what it was before.
+    fn note(&mut self, seq: u32, heard: bool) -> bool {
+        let (word, bit) = (seq % WINDOW / 64, 1 << (seq % 64));
+        let Some(word) = self.window.get_mut(word as usize) else { return false };
+        let before = *word & bit != 0;
+        *word = if heard { *word | bit } else { *word & !bit };
+        before
     }
 }
 
@@ -174,6 +181,8 @@ fn latency(histogram: &Histogram<u64>) -> Latency {
     }
 }
 
+/// Places a stream remembers: 10.24 s, longer than a full frame is sent again.
+const WINDOW: u32 = 512;
 /// A minute: later than any frame that a talking call could still use.
 const LATENCY_MAX_US: u64 = 60_000_000;
 
@@ -190,9 +199,13 @@ mod tests {
         assert_eq!(stream.hear(1), Place::Again);
         assert_eq!(stream.hear(3), Place::Again);
         assert_eq!(stream.hear(2), Place::Late);
-        assert_eq!(stream.hear(400), Place::Ahead { by: 397 });
-        assert_eq!(stream.hear(4), Place::Again, "too far behind to tell");
-        assert_eq!(stream.hear(399), Place::Late);
+        assert_eq!(stream.hear(600), Place::Ahead { by: 597 });
+        assert_eq!(stream.hear(88), Place::Again, "too far behind to tell");
+        assert_eq!(stream.hear(89), Place::Late);
+        assert_eq!(stream.hear(89), Place::Again);
+        assert_eq!(stream.hear(599), Place::Late);
+        assert_eq!(stream.hear(3000), Place::Ahead { by: 2400 });
+        assert_eq!(stream.hear(2999), Place::Late);
     }
 
     #[test]
