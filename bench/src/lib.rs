@@ -7,6 +7,7 @@
 //!
 //! One thread runs both PBXes ([`Pair::run`]), on whatever CPUs its caller left it.
 
+mod answering;
 mod clock;
 mod leg;
 mod media;

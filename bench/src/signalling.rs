@@ -1,11 +1,11 @@
-//! What full frames mean to a PBX: as caller and as callee.
+//! What full frames mean to a PBX: those of any leg, and those a caller gets. What a callee does is in `answering.rs`.
 
 use std::io::Result;
 
 use dataplane::time::Instant;
 use dataplane::wire::{
-    CallNumber, Capability, ControlSubclass, FrameType, FullFrame, FullHeader, IaxSubclass, IeKind,
-    IeWriter, MediaFormat, SeqNo, Subclass, Timestamp,
+    CallNumber, ControlSubclass, FrameType, FullFrame, FullHeader, IaxSubclass, IeKind, IeWriter,
+    MediaFormat, SeqNo, Subclass, Timestamp,
 };
 use md5::{Digest, Md5};
 
@@ -13,7 +13,6 @@ use crate::leg::{State, What, full_header};
 use crate::outcome::FailureKind;
 use crate::pbx::Pbx;
 use crate::scenario::Scenario;
-use crate::tally::Side;
 
 impl Pbx {
     /// Places a call. All numbers taken is an error of our own, which the scenario's bound excludes.
@@ -36,14 +35,6 @@ impl Pbx {
             frame_type: what.frame_type,
             subclass: what.subclass,
         }))
-    }
-
-    /// Answers a call that rings.
-    pub(crate) fn answer(&mut self, now: Instant, place: u16) -> Result<()> {
-        match self.leg(place).state {
-            State::Linked => self.send(now, place, What::control(ControlSubclass::Answer), &[]),
-            _ => Ok(()), // it has ended meanwhile
-        }
     }
 
     /// A full frame: found its leg, put in its place, acknowledged, acted upon.
@@ -109,7 +100,7 @@ impl Pbx {
     }
 
     /// The far side's number for a leg, told by its first frame.
-    fn learn(&mut self, place: u16, theirs: CallNumber) {
+    pub(crate) fn learn(&mut self, place: u16, theirs: CallNumber) {
         if self.leg(place).theirs.replace(theirs).is_none()
             && let Some(slot) = self.by_theirs.get_mut(usize::from(theirs.get()))
         {
@@ -282,92 +273,14 @@ impl Pbx {
         })
     }
 
-    /// A NEW of a call we do not have: a token first, if we ask for one; then a leg, a challenge or an ACCEPT.
-    fn handle_new(&mut self, now: Instant, frame: &FullFrame<'_>) -> Result<()> {
-        let header = frame.header();
-        let token = self.token();
-        match element(frame, IeKind::CallToken) {
-            Some(b"") if self.scenario.callee_asks.token => {
-                let ies =
-                    [&[IeKind::CallToken.to_wire(), token.len() as u8], token.as_bytes()].concat();
-                return self.send_stateless(header, IaxSubclass::CallToken, &ies);
-            }
-            returned if self.scenario.callee_asks.token && returned != Some(token.as_bytes()) => {
-                return self.send_stateless(header, IaxSubclass::Reject, &[]);
-            }
-            _ => {}
-        }
-        let call = element(frame, IeKind::CalledNumber).and_then(Scenario::call_of);
-        let known = call.filter(|_| self.side == Side::Callee);
-        let Some(place) = known.and_then(|call| self.new_leg(now, call)) else {
-            let ies = [IeKind::CauseCode.to_wire(), 1, NO_ROUTE];
-            return self.send_stateless(header, IaxSubclass::Reject, &ies);
-        };
-        self.learn(place, header.source);
-        self.leg(place).iseqno = SeqNo(1);
-        let account = self.scenario.callee_asks.account.as_ref();
-        match account.map(|account| account.username.clone()) {
-            None => self.accept(now, place, frame),
-            Some(name) if element(frame, IeKind::Username) != Some(name.as_bytes()) => {
-                self.refuse(now, place, NO_AUTHORITY, "No authority found")
-            }
-            Some(name) => {
-                let challenge = (100_000_000 + u32::from(place) * 20_011).to_string();
-                self.leg(place).challenge = Some(challenge.clone());
-                self.send_iax(now, place, IaxSubclass::AuthReq, |ies| {
-                    ies.u16(IeKind::AuthMethods, MD5.into())
-                        .raw(IeKind::Challenge, challenge.as_bytes())
-                        .raw(IeKind::Username, name.as_bytes());
-                })
-            }
-        }
-    }
-
-    fn handle_authrep(&mut self, now: Instant, place: u16, frame: &FullFrame<'_>) -> Result<()> {
-        let Some(challenge) = self.leg(place).challenge.take() else { return Ok(()) };
-        let secret = self.scenario.callee_asks.account.as_ref().map(|account| &account.secret);
-        let right = secret.map(|secret| md5_hex(challenge.as_bytes(), secret));
-        let given = element(frame, IeKind::Md5Result).unwrap_or_default();
-        match right {
-            Some(right) if given.eq_ignore_ascii_case(right.as_bytes()) => {
-                self.accept(now, place, frame)
-            }
-            _ => self.refuse(now, place, NO_AUTHORITY, "No authority found"),
-        }
-    }
-
-    /// ACCEPT, then ringing, then later the answer. A NEW that names its formats and not ours is refused; an AUTHREP
-    /// names none.
-    fn accept(&mut self, now: Instant, place: u16, frame: &FullFrame<'_>) -> Result<()> {
-        let offered = element(frame, IeKind::Capability).and_then(|value| value.try_into().ok());
-        let offered = offered.map(|octets| Capability(u32::from_be_bytes(octets).into()));
-        if offered.is_some_and(|offered| !offered.contains(MediaFormat::ULAW)) {
-            return self.refuse(now, place, NO_CODEC, "Unable to negotiate codec");
-        }
-        self.enter(place, State::Linked);
-        self.send_iax(now, place, IaxSubclass::Accept, |ies| {
-            ies.format(MediaFormat::ULAW);
-        })?;
-        self.send(now, place, What::control(ControlSubclass::Ringing), &[])?;
-        self.answer_later(now + self.scenario.ring, place);
-        Ok(())
-    }
-
-    fn refuse(&mut self, now: Instant, place: u16, code: u8, text: &str) -> Result<()> {
-        self.enter(place, State::HangingUp);
-        self.send_iax(now, place, IaxSubclass::Reject, |ies| {
-            ies.raw(IeKind::Cause, text.as_bytes()).u8(IeKind::CauseCode, code);
-        })
-    }
-
-    fn send_stateless(&self, to: &FullHeader, subclass: IaxSubclass, ies: &[u8]) -> Result<()> {
+    /// Answers a frame outside any leg.
+    pub(crate) fn send_stateless(
+        &self,
+        to: &FullHeader,
+        subclass: IaxSubclass,
+        ies: &[u8],
+    ) -> Result<()> {
         self.socket.send(&[&stateless(to, subclass), ies].concat())
-    }
-
-    /// Our one caller's address is fixed by the socket, so one token serves; its 32 octets are as hard to guess as a
-    /// scripted PBX needs.
-    fn token(&self) -> String {
-        md5_hex(b"token", &self.scenario.caller_far.to_string())
     }
 }
 
@@ -387,7 +300,7 @@ fn stateless(to: &FullHeader, subclass: IaxSubclass) -> [u8; FullHeader::LEN] {
 }
 
 /// The value of the last element of that kind, which is the one that counts.
-fn element<'a>(frame: &FullFrame<'a>, kind: IeKind) -> Option<&'a [u8]> {
+pub(crate) fn element<'a>(frame: &FullFrame<'a>, kind: IeKind) -> Option<&'a [u8]> {
     frame.ies().filter_map(|ie| ie.ok()).filter(|ie| ie.kind == kind).last().map(|ie| ie.data)
 }
 
@@ -398,7 +311,7 @@ fn cause(frame: &FullFrame<'_>) -> (u8, String) {
 }
 
 /// MD5 of challenge and secret, in hex (RFC 5456 §8.6.15).
-fn md5_hex(challenge: &[u8], secret: &str) -> String {
+pub(crate) fn md5_hex(challenge: &[u8], secret: &str) -> String {
     let digest = Md5::new().chain_update(challenge).chain_update(secret).finalize();
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
@@ -407,11 +320,7 @@ const ANSWER: u8 = ControlSubclass::Answer.to_wire();
 const HANGUP: u8 = IaxSubclass::Hangup.to_wire();
 const REJECT: u8 = IaxSubclass::Reject.to_wire();
 /// Bit of AUTHMETHODS.
-const MD5: u8 = 2;
-/// Q.850 causes.
-const NO_ROUTE: u8 = 3;
-const NO_AUTHORITY: u8 = 50;
-const NO_CODEC: u8 = 58;
+pub(crate) const MD5: u8 = 2;
 
 #[cfg(test)]
 mod tests {
