@@ -158,3 +158,25 @@ const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const IAX_PORT: u16 = 4569;
 const START_PATIENCE_MS: u64 = 5000;
 const START_LOOK_MS: u64 = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_for_the_switch_are_read_without_a_word() {
+        let pair = Pair::bind(LOCALHOST).unwrap();
+        let switch = free_address().unwrap();
+        let files = SwitchFiles::new(switch, &pair, &Scenario::through(switch, 1000));
+        let mut sources = control::conf::Sources::new();
+        sources.add("iax.conf", files.iax);
+        sources.add("extensions.conf", files.extensions);
+        sources.add("trunkline.conf", files.trunkline);
+        let (config, told) = control::conf::parse(&sources);
+        assert!(config.is_some() && told.is_empty(), "{told:#?}");
+        let (_, told) = control::dialplan::Dialplan::parse(&sources, &["from-pbx-a"], &|peer| {
+            ["pbx-a", "pbx-b"].contains(&peer)
+        });
+        assert!(told.is_empty(), "{told:#?}");
+    }
+}
