@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::demo;
+
 /// A high-density IAX2 trunk switch.
 ///
 /// Trunkline stands between IAX2 PBXes: it registers and authenticates them, routes their calls and forwards their
@@ -42,4 +44,10 @@ pub(crate) enum Command {
         /// Directory of the far end's configuration.
         far_dir: Option<PathBuf>,
     },
+    /// Place calls between two scripted PBXes through the switch, and verify the audio of each.
+    ///
+    /// Needs no files and only the loopback interface. Shows a live table and a summary.
+    ///
+    /// Exit status: 0 if nothing was lost or altered, 1 otherwise.
+    Demo(demo::Options),
 }

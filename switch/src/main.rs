@@ -8,6 +8,7 @@ mod config;
 mod control_loop;
 mod core_thread;
 mod cores;
+mod demo;
 mod inbox;
 mod launch;
 mod log;
@@ -39,6 +40,7 @@ const REFUSED: u8 = 2;
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { dir } => run::run(&dir),
+        Command::Demo(options) => demo::run(&options),
         Command::Check { dir, far_dir } => check::check(&dir, far_dir.as_deref()),
     }
 }
