@@ -28,8 +28,6 @@ pub(crate) struct Line {
     pub(crate) value: String,
     /// Where the value stands; empty, after the `=`, for an empty value.
     pub(crate) value_place: Place,
-    /// Whether it was written with `=>`.
-    pub(crate) arrow: bool,
     /// Whether it came from a section that this one inherits from.
     pub(crate) inherited: bool,
     /// Whether the value is verbatim at its place.
@@ -299,7 +297,6 @@ impl Reader<'_> {
             key_place: line.place(key),
             value: line.text.get(value.clone()).unwrap_or_default().to_owned(),
             value_place: line.place(value.clone()),
-            arrow,
             inherited: false,
             verbatim: line.is_verbatim(&value),
         };
