@@ -307,9 +307,9 @@ fn reason(key: &Key) -> (&'static str, &'static str) {
 }
 
 /// Whether there is a value where one is needed. FreePBX writes keys without one; a list that keeps others out is
-/// left to its reader to refuse.
+/// left to its reader to refuse, for without it more is let in.
 fn has_value(key: &Key, line: &Line, told: &mut Told) -> bool {
-    if !line.value.is_empty() || key.kind == Kind::Text || keys::SECURITY.contains(&key.name) {
+    if !line.value.is_empty() || key.kind == Kind::Text || REFUSED_EMPTY.contains(&key.name) {
         return true;
     }
     let message = format!("{} has no value: the line is ignored", key.name);
@@ -317,13 +317,16 @@ fn has_value(key: &Key, line: &Line, told: &mut Told) -> bool {
     false
 }
 
+/// Lists and orders that keep others out, and say nothing without a value.
+const REFUSED_EMPTY: &[&str] = &["deny", "acl", "inkeys", "forceencryption"];
+
 /// Tells of keys that a section itself writes twice though only the last counts.
 fn told_twice(section: &Section, scope: Scope, told: &mut Told) {
-    let mut seen: HashMap<String, &Line> = HashMap::new();
+    let mut seen: HashMap<&str, &Line> = HashMap::new();
     for line in section.lines.iter().filter(|line| !line.inherited) {
         let key = keys::find(&line.key, scope).filter(|key| key.mark == Mark::Honour);
         let Some(key) = key.filter(|key| !accumulates(key.name, scope)) else { continue };
-        if let Some(first) = seen.insert(key.name.to_owned(), line)
+        if let Some(first) = seen.insert(key.name, line)
             && first.value != line.value
         {
             told.push(

@@ -172,7 +172,7 @@ const OF_A_FRIEND: &[(&str, &[&str])] = &[
         "error 5 `rsa`: this release proves callers by md5 only (write auth=md5 and secret= in [x], and the same at the far end)",
     ]),
     ("auth=", &[
-        "error 5 `auth=`: auth cannot be \"\" (write md5, rsa, plaintext with commas between them)",
+        "warning 5 `auth=`: auth has no value: the line is ignored (write a value, or remove the line)",
     ]),
     ("inkeys=", &[
         "error 5 `inkeys=`: inkeys cannot be \"\" (write names of public keys with : between them)",
