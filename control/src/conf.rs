@@ -7,6 +7,7 @@ mod access;
 mod checks;
 mod codecs;
 mod diagnostic;
+mod fit;
 mod general;
 mod glob;
 mod half;
@@ -15,8 +16,10 @@ mod item;
 pub mod keys;
 mod lines;
 mod model;
+mod pair;
 mod parse;
 mod peer;
+mod reach;
 mod release;
 mod sections;
 mod suggest;
@@ -26,10 +29,15 @@ mod user;
 mod values;
 
 pub use diagnostic::{Diagnostic, Level, Place, Sources};
+pub use fit::fit;
 pub use model::{
     Acl, AmaFlags, CallerId, CodecPriority, Codecs, Config, ConnectedLine, Credentials,
     DataplaneConf, EncryptionPolicy, General, Host, IoBackend, LogConf, LogFormat, MaxCallNumbers,
     Methods, Peer, Qualify, RegisterLine, RequireToken, Rule, Secret, User,
 };
-pub use parse::{parse, parse_text};
+pub use parse::{parse, parse_despite_errors, parse_text};
+pub use reach::{Reach, ReachedFrom, anonymous_reach};
 pub use values::shrunk;
+
+#[cfg(test)]
+mod tests;

@@ -126,3 +126,32 @@ fn bits(mask: &str, address: IpAddr) -> Result<u8, &'static str> {
     }
     u8::try_from(ones).map_err(|_| "has a mask with gaps")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::net;
+
+    #[test]
+    fn networks_are_written_in_many_ways() {
+        for (text, expected) in [
+            ("192.0.2.7", Ok("192.0.2.7/32")),
+            ("192.0.2.7/24", Ok("192.0.2.0/24")),
+            ("192.0.2.7/255.255.255.0", Ok("192.0.2.0/24")),
+            ("0.0.0.0/0.0.0.0", Ok("0.0.0.0/0")),
+            ("2001:db8::1/32", Ok("2001:db8::/32")),
+            ("2001:db8::1/ffff:ffff::", Ok("2001:db8::/32")),
+            ("[::1]", Ok("::1/128")),
+            ("::ffff:192.0.2.7/120", Ok("192.0.2.0/24")),
+            ("::ffff:192.0.2.7/8", Err("covers more than the IPv4 addresses")),
+            ("192.0.2.0/33", Err("has more bits than the address")),
+            ("192.0.2.0/", Err("has no number of bits after its /")),
+            ("192.0.2.0/255.0.255.0", Err("has a mask with gaps")),
+            ("192.0.2.0/x", Err("has no mask after its /")),
+            ("example.com", Err("is not an address")),
+            ("", Err("is not an address")),
+        ] {
+            let shown = net(text).map(|net| net.to_string());
+            assert_eq!(shown.as_deref().map_err(|wrong| *wrong), expected, "{text}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::{Codecs, Diagnostic, Place};
 #[derive(Debug, Clone)]
 pub(super) struct CodecList {
     order: Vec<MediaFormat>,
-    /// The last `allow` of this section that a `disallow=all` would undo.
+    /// The last `allow` of the section's own that a `disallow=all` would undo. One that it inherits may be undone.
     allowed_at: Option<Place>,
 }
 
@@ -67,7 +67,7 @@ impl CodecList {
             } else if !self.order.contains(&format) {
                 self.order.push(format);
             }
-            if allow || self.allowed_at.is_none() {
+            if allow && !item.line.inherited {
                 self.allowed_at = Some(place);
             }
         }

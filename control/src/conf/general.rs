@@ -26,6 +26,7 @@ pub(super) struct GeneralDraft {
     /// A `bindaddr` without a port that stands above `bindport`.
     bound_early: Option<Place>,
     min_expire_at: Option<Place>,
+    retry_at: Option<Place>,
 }
 
 /// What a section inherits where it does not say.
@@ -68,6 +69,7 @@ impl GeneralDraft {
             bind_port: (PORT, None),
             bound_early: None,
             min_expire_at: None,
+            retry_at: None,
         }
     }
 
@@ -149,7 +151,10 @@ impl GeneralDraft {
             "lagrqtime" => assign(&mut general.lagrq_time, item.seconds(told)),
             "autokill" => assign(&mut general.autokill, autokill(item, told)),
             "new_timeout" => assign(&mut general.new_timeout, item.millis(told)),
-            "register_retry" => assign(&mut general.register_retry, item.seconds(told)),
+            "register_retry" => {
+                assign(&mut general.register_retry, item.seconds(told));
+                self.retry_at = Some(item.place());
+            }
             "register_retry_max" => assign(&mut general.register_retry_max, item.seconds(told)),
             "register_quiet" => assign(&mut general.register_quiet, item.seconds(told)),
             "dns_refresh" => assign(&mut general.dns_refresh, item.seconds(told)),
@@ -247,7 +252,17 @@ impl GeneralDraft {
             }));
             general.min_reg_expire = general.max_reg_expire;
         }
-        general.register_retry = general.register_retry.min(general.register_retry_max);
+        if general.register_retry > general.register_retry_max {
+            let max = general.register_retry_max.as_secs();
+            let message = format!(
+                "register_retry is above register_retry_max ({max} s) and is lowered to it"
+            );
+            let place = self.retry_at.clone();
+            told.extend(place.map(|place| {
+                Diagnostic::warning(place, message).help("raise register_retry_max, too")
+            }));
+            general.register_retry = general.register_retry_max;
+        }
     }
 }
 

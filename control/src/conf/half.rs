@@ -36,8 +36,8 @@ pub(super) struct Half {
     pub(super) connected_line: ConnectedLine,
     encryption: Option<bool>,
     force_encryption: Option<bool>,
-    /// A key that keeps nobody out, though its author thinks so.
-    pub(super) false_protection: Option<Place>,
+    /// Whether its author relies on a misspelt key, which has been told.
+    pub(super) relies_on_nothing: bool,
 }
 
 impl Half {
@@ -63,7 +63,7 @@ impl Half {
             connected_line: shared.connected_line,
             encryption: None,
             force_encryption: None,
-            false_protection: None,
+            relies_on_nothing: false,
         }
     }
 
@@ -138,6 +138,7 @@ impl Half {
         let is_user = self.scope == Scope::USER;
         if item.line.value.is_empty() {
             if is_user && self.secrets.is_empty() {
+                self.relies_on_nothing = true;
                 let message = "the secret is empty: nothing would be asked of callers";
                 told.push(
                     Diagnostic::error(item.place(), message).help("write one, or remove the line"),
@@ -153,15 +154,10 @@ impl Half {
 
     /// The credentials, defaults applied.
     pub(super) fn credentials(&self, shared: &Shared, told: &mut Told) -> Credentials {
-        let methods = if self.secrets.is_empty() && self.in_keys.is_empty() {
-            Methods::default()
-        } else {
-            release::methods(
-                self,
-                self.methods.or(shared.methods).unwrap_or(self.natural_methods()),
-                told,
-            )
-        };
+        let wanted = self.methods.or(shared.methods).unwrap_or(self.natural_methods());
+        let offered = release::methods(self, wanted, told);
+        let is_open = self.secrets.is_empty() && self.in_keys.is_empty();
+        let methods = if is_open { Methods::default() } else { offered };
         Credentials {
             secrets: self.secrets.clone(),
             in_keys: self.in_keys.clone(),

@@ -7,6 +7,9 @@ mod section;
 mod stranger;
 mod trunkline;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::suggest;
 
 /// Where a key is read: a set of kinds of sections.
@@ -117,7 +120,18 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
 
 /// The key of that name, without regard to case, that is read in a place of `scope`.
 pub fn find(name: &str, scope: Scope) -> Option<&'static Key> {
-    all().find(|key| key.scope.meets(scope) && key.name.eq_ignore_ascii_case(name))
+    static BY_NAME: LazyLock<HashMap<&str, Vec<&Key>>> = LazyLock::new(|| {
+        let mut by_name: HashMap<&str, Vec<&Key>> = HashMap::new();
+        for key in all() {
+            by_name.entry(key.name).or_default().push(key);
+        }
+        by_name
+    });
+    let keys = match name.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        true => BY_NAME.get(name.to_ascii_lowercase().as_str())?,
+        false => BY_NAME.get(name)?,
+    };
+    keys.iter().find(|key| key.scope.meets(scope)).copied()
 }
 
 /// What was probably meant by an unknown name in a place of `scope`.

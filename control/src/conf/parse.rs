@@ -16,11 +16,18 @@ const IAX_CONF: &str = "iax.conf";
 /// All diagnostics come out, in the order of the files' lines as far as possible; with an error among them there is
 /// no configuration.
 pub fn parse(sources: &Sources) -> (Option<Config>, Vec<Diagnostic>) {
+    let (config, told) = parse_despite_errors(sources);
+    let failed = told.iter().any(|diagnostic| diagnostic.level == Level::Error);
+    (config.filter(|_| !failed), told)
+}
+
+/// The same, with the configuration as far as it could be read: for checks that tell more about it, never to run by.
+/// `None` where there is no `iax.conf`.
+pub fn parse_despite_errors(sources: &Sources) -> (Option<Config>, Vec<Diagnostic>) {
     let mut told = Vec::new();
     let config = read(sources, &mut told);
     drop_repeats(&mut told);
-    let failed = told.iter().any(|diagnostic| diagnostic.level == Level::Error);
-    (config.filter(|_| !failed), told)
+    (config, told)
 }
 
 /// Reads the text of an `iax.conf` that includes nothing.

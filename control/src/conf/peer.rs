@@ -129,7 +129,8 @@ impl PeerDraft {
         let half = &self.half;
         let credentials = half.credentials(shared, told);
         release::out_key(half, told);
-        if host == Host::Dynamic && !credentials.are_required() && half.acl.is_empty() {
+        let is_open = !credentials.are_required() && half.acl.is_empty() && !half.relies_on_nothing;
+        if host == Host::Dynamic && is_open {
             let message = format!("anybody can register as [{}]: it has no secret", half.name);
             told.push(
                 Diagnostic::warning(half.place.clone(), message)
@@ -214,21 +215,20 @@ impl PeerDraft {
 /// What `qualify=yes` means.
 const QUALIFY_YES: Duration = Duration::from_secs(2);
 
-/// `qualify`: zero for no.
+/// `qualify`: `None` within for no.
 fn qualify(item: Item<'_>, told: &mut Told) -> Option<Option<Duration>> {
     let value = item.line.value.to_ascii_lowercase();
-    let (meant, spelt) = match (value.as_str(), item::boolean(&value)) {
-        ("0", _) => return Some(None),
-        ("yes", _) => return Some(Some(QUALIFY_YES)),
-        ("no", _) => return Some(None),
+    match (value.as_str(), item::boolean(&value)) {
+        (_, Some(false)) => Some(None),
+        ("yes", _) => Some(Some(QUALIFY_YES)),
         ("1", _) | (_, None) => {
             let millis = item.number_within(1, 60_000).or_else(|| item.refuse(told))?;
-            return Some(Some(Duration::from_millis(millis.into())));
+            Some(Some(Duration::from_millis(millis.into())))
         }
-        (_, Some(true)) => (Some(QUALIFY_YES), "yes"),
-        (_, Some(false)) => (None, "no"),
-    };
-    let message = format!("qualify={value} is taken as {spelt}; Asterisk takes it as no");
-    told.push(Diagnostic::warning(item.place(), message).help(format!("write qualify={spelt}")));
-    Some(meant)
+        (_, Some(true)) => {
+            let message = format!("qualify={value} is taken as yes; Asterisk takes it as no");
+            told.push(Diagnostic::warning(item.place(), message).help("write qualify=yes"));
+            Some(Some(QUALIFY_YES))
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::half::Half;
 use super::item::{Item, Told};
+use super::keys::Scope;
 use super::{Diagnostic, Methods};
 
 /// Methods that callers and registrants can be proved by.
@@ -32,18 +33,18 @@ pub(super) fn force_encryption(item: Item<'_>, on: bool, told: &mut Told) {
 /// Reduces `methods` to what this release can do. Errs where callers could not prove themselves at all.
 pub(super) fn methods(half: &Half, methods: Methods, told: &mut Told) -> Methods {
     let usable = Methods(methods.0 & PROVED_BY.0);
-    let must_prove = !half.secrets.is_empty() || !half.in_keys.is_empty();
+    let is_open = half.secrets.is_empty() && half.in_keys.is_empty();
+    let meant_to_prove = !is_open || (half.scope == Scope::USER && half.methods.is_some());
+    let provable = !usable.is_empty() && (is_open || !half.secrets.is_empty());
     let place = half.methods_at.clone().or(half.in_keys_at.clone()).unwrap_or(half.place.clone());
-    if must_prove && (usable.is_empty() || half.secrets.is_empty()) {
+    if meant_to_prove && !provable {
         let message = "this release proves callers by md5 only";
         let help =
             format!("write auth=md5 and secret= in [{}], and the same at the far end", half.name);
         told.push(Diagnostic::error(place, message).help(help));
-    } else if usable != methods && half.methods_at.is_some() {
-        told.push(
-            Diagnostic::warning(place, "of these methods this release offers md5 alone")
-                .help("write auth=md5"),
-        );
+    } else if meant_to_prove && usable != methods && half.methods.is_some() {
+        let message = "of these methods this release offers md5 alone";
+        told.push(Diagnostic::warning(place, message).help("write auth=md5"));
     }
     usable
 }

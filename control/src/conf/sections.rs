@@ -74,24 +74,28 @@ impl Drafts {
             return;
         };
         told_twice(section, scope, told);
-        let mut user = scope.meets(Scope::USER).then(|| self.user(section, draft, told));
-        let mut peer = scope.meets(Scope::PEER).then(|| self.peer(section, draft, told));
+        let user = scope.meets(Scope::USER).then(|| self.user(section, draft, told));
+        let peer = scope.meets(Scope::PEER).then(|| self.peer(section, draft, told));
         for line in &section.lines {
             if known(line, scope, section, told).is_none() {
-                if let Some(user) = user.and_then(|user| self.users.get_mut(user))
-                    && let Meant::Security(_) = keys::meant(&line.key, scope)
-                {
-                    user.half.false_protection = Some(line.key_place.clone());
+                if let Meant::Security(_) = keys::meant(&line.key, scope) {
+                    let users =
+                        user.and_then(|user| self.users.get_mut(user)).map(|user| &mut user.half);
+                    let peers =
+                        peer.and_then(|peer| self.peers.get_mut(peer)).map(|peer| &mut peer.half);
+                    for half in users.into_iter().chain(peers) {
+                        half.relies_on_nothing = true;
+                    }
                 }
                 continue;
             }
-            if let Some(user) = user.as_mut().and_then(|user| self.users.get_mut(*user))
+            if let Some(user) = user.and_then(|user| self.users.get_mut(user))
                 && let Some(key) = keys::find(&line.key, Scope::USER)
                 && honoured(key, line, section, told)
             {
                 user.set(Item { key, line }, named, told);
             }
-            if let Some(peer) = peer.as_mut().and_then(|peer| self.peers.get_mut(*peer))
+            if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(peer))
                 && let Some(key) = keys::find(&line.key, Scope::PEER)
                 && honoured(key, line, section, told)
             {
@@ -225,8 +229,15 @@ fn known(line: &Line, scope: Scope, section: &Section, told: &mut Told) -> Optio
         let message = format!("unknown key \"{}\"", line.key);
         told.push(match keys::meant(&line.key, scope) {
             Meant::Security(near) => {
-                let help = format!("did you mean {near}? As it stands it protects nothing");
-                Diagnostic::error(place, message).help(help)
+                let is = |line: &Line| line.is("secret") || line.is("inkeys");
+                let proves = matches!(near, "secret" | "inkeys" | "auth");
+                let open = proves && scope.meets(Scope::USER) && !section.lines.iter().any(is);
+                let harm = match open {
+                    true => format!("nothing is asked of callers to [{}]", section.name),
+                    false => "it protects nothing".to_owned(),
+                };
+                Diagnostic::error(place, message)
+                    .help(format!("did you mean {near}? As it stands {harm}"))
             }
             Meant::Key(near) => {
                 Diagnostic::warning(place, message).help(format!("did you mean {near}?"))
@@ -264,9 +275,11 @@ fn known(line: &Line, scope: Scope, section: &Section, told: &mut Told) -> Optio
 fn honoured(key: &Key, line: &Line, section: &Section, told: &mut Told) -> bool {
     let refused = match (key.mark, item::boolean(&line.value)) {
         (Mark::Honour, _) => return has_value(key, line, told),
+        (Mark::Warn, Some(false)) => return false, // nothing is what it asks for
         (Mark::Warn, _) => {
-            let message = format!("{} has no effect: {}", key.name, key.doc);
-            told.push(Diagnostic::warning(line.key_place.clone(), message));
+            let (why, help) = reason(key);
+            let message = format!("{} has no effect: {why}", key.name);
+            told.push(Diagnostic::warning(line.key_place.clone(), message).help(help));
             return false;
         }
         (Mark::Reject, _) => true,
@@ -277,20 +290,26 @@ fn honoured(key: &Key, line: &Line, section: &Section, told: &mut Told) -> bool 
     if refused {
         let has =
             |name: &str| section.lines.iter().any(|line| line.is(name) && !line.value.is_empty());
-        let proved_otherwise = key.name == "md5secret" && (has("secret") || has("inkeys"));
-        let new = if proved_otherwise { Diagnostic::warning } else { Diagnostic::error };
-        let (why, help) = key.doc.split_once(": ").unwrap_or((key.doc, "remove it"));
-        told.push(
-            new(line.key_place.clone(), format!("{} is refused: {why}", key.name)).help(help),
-        );
+        let (why, help) = reason(key);
+        let place = line.key_place.clone();
+        told.push(match key.name == "md5secret" && (has("secret") || has("inkeys")) {
+            true => Diagnostic::warning(place, "md5secret has no effect: IAX2 has no such key")
+                .help("remove it"),
+            false => Diagnostic::error(place, format!("{} is refused: {why}", key.name)).help(help),
+        });
     }
     false
 }
 
+/// Why a key is not honoured, and what to do instead.
+fn reason(key: &Key) -> (&'static str, &'static str) {
+    key.doc.split_once(": ").unwrap_or((key.doc, "remove it"))
+}
+
 /// Whether there is a value where one is needed. FreePBX writes keys without one; a list that keeps others out is
-/// left to its reader to refuse.
+/// left to its reader to refuse, for without it more is let in.
 fn has_value(key: &Key, line: &Line, told: &mut Told) -> bool {
-    if !line.value.is_empty() || key.kind == Kind::Text || keys::SECURITY.contains(&key.name) {
+    if !line.value.is_empty() || key.kind == Kind::Text || REFUSED_EMPTY.contains(&key.name) {
         return true;
     }
     let message = format!("{} has no value: the line is ignored", key.name);
@@ -298,13 +317,16 @@ fn has_value(key: &Key, line: &Line, told: &mut Told) -> bool {
     false
 }
 
+/// Lists and orders that keep others out, and say nothing without a value.
+const REFUSED_EMPTY: &[&str] = &["deny", "acl", "inkeys", "forceencryption"];
+
 /// Tells of keys that a section itself writes twice though only the last counts.
 fn told_twice(section: &Section, scope: Scope, told: &mut Told) {
-    let mut seen: HashMap<String, &Line> = HashMap::new();
+    let mut seen: HashMap<&str, &Line> = HashMap::new();
     for line in section.lines.iter().filter(|line| !line.inherited) {
         let key = keys::find(&line.key, scope).filter(|key| key.mark == Mark::Honour);
         let Some(key) = key.filter(|key| !accumulates(key.name, scope)) else { continue };
-        if let Some(first) = seen.insert(key.name.to_owned(), line)
+        if let Some(first) = seen.insert(key.name, line)
             && first.value != line.value
         {
             told.push(

@@ -4,10 +4,11 @@
 //! What a key or a section means is left to the caller. Whatever would make a PBX refuse or silently lose part of
 //! the file is an error here, and all of them are reported, not only the first.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::header::{Header, Parent};
+use super::header::{Filter, Header, Parent};
 use super::lines::{self, LogicalLine};
 use super::{Diagnostic, Place, Sources, glob};
 
@@ -28,8 +29,6 @@ pub(crate) struct Line {
     pub(crate) value: String,
     /// Where the value stands; empty, after the `=`, for an empty value.
     pub(crate) value_place: Place,
-    /// Whether it was written with `=>`.
-    pub(crate) arrow: bool,
     /// Whether it came from a section that this one inherits from.
     pub(crate) inherited: bool,
     /// Whether the value is verbatim at its place.
@@ -93,6 +92,7 @@ pub(crate) fn read(
         sources,
         diagnostics,
         sections: Vec::new(),
+        first: HashMap::new(),
         current: Current::Outside,
         open_files: Vec::new(),
         lines_left: LINES_MAX,
@@ -116,6 +116,8 @@ struct Reader<'a> {
     sources: &'a Sources,
     diagnostics: &'a mut Vec<Diagnostic>,
     sections: Vec<Section>,
+    /// The first section of each name, the name in lower case.
+    first: HashMap<String, usize>,
     current: Current,
     /// The file being read and those that include it, outermost first.
     open_files: Vec<String>,
@@ -146,9 +148,7 @@ impl Reader<'_> {
             return;
         };
         if let Some(filters) = &header.continues {
-            let found = self.sections.iter().position(|section| {
-                section.is(&header.name) && filters.iter().all(|filter| filter.matches(section))
-            });
+            let found = self.continued(&header.name, filters);
             if let Some(found) = found {
                 self.current = Current::Section(found);
                 self.inherit(found, &header.parents);
@@ -162,6 +162,7 @@ impl Reader<'_> {
                 .help("remove (+), or move this below the section"),
             );
         }
+        let lower = header.name.to_ascii_lowercase();
         self.sections.push(Section {
             name: header.name,
             place: header.place,
@@ -169,14 +170,26 @@ impl Reader<'_> {
             lines: Vec::new(),
         });
         let new = self.sections.len() - 1;
+        self.first.entry(lower).or_insert(new);
         self.current = Current::Section(new);
         self.inherit(new, &header.parents);
     }
 
+    /// The first section of that name that fits all filters.
+    fn continued(&self, name: &str, filters: &[Filter]) -> Option<usize> {
+        let first = *self.first.get(&name.to_ascii_lowercase())?;
+        let fits = |section: &Section| {
+            section.is(name) && filters.iter().all(|filter| filter.matches(section))
+        };
+        let offset = self.sections.get(first..)?.iter().position(fits)?;
+        Some(first + offset)
+    }
+
     fn inherit(&mut self, heir: usize, parents: &[Parent]) {
         for parent in parents {
-            let known = self.sections.get(..heir).unwrap_or_default();
-            let Some(found) = known.iter().find(|section| section.is(&parent.name)) else {
+            let found =
+                self.first.get(&parent.name.to_ascii_lowercase()).filter(|first| **first < heir);
+            let Some(found) = found.and_then(|first| self.sections.get(*first)) else {
                 let message =
                     format!("there is no section [{}] above to inherit from", parent.name);
                 self.diagnostics.push(
@@ -299,7 +312,6 @@ impl Reader<'_> {
             key_place: line.place(key),
             value: line.text.get(value.clone()).unwrap_or_default().to_owned(),
             value_place: line.place(value.clone()),
-            arrow,
             inherited: false,
             verbatim: line.is_verbatim(&value),
         };
@@ -319,17 +331,18 @@ impl Reader<'_> {
                 return;
             }
         };
-        let lines = self.sections.get_mut(section).map(|section| &mut section.lines);
-        let earlier =
-            lines.and_then(|lines| lines.iter_mut().rev().find(|old| old.key == line.key));
-        match earlier {
-            Some(earlier) if appends => {
-                earlier.value.push_str(&line.value);
-                earlier.value_place = line.value_place;
-                earlier.verbatim = false;
-            }
-            _ => self.push(section, line),
+        if appends && let Some(earlier) = self.earlier(section, &line.key) {
+            earlier.value.push_str(&line.value);
+            earlier.value_place = line.value_place;
+            earlier.verbatim = false;
+        } else {
+            self.push(section, line);
         }
+    }
+
+    /// The last line with exactly this key.
+    fn earlier(&mut self, section: usize, key: &str) -> Option<&mut Line> {
+        self.sections.get_mut(section)?.lines.iter_mut().rev().find(|line| line.key == key)
     }
 
     fn push(&mut self, section: usize, line: Line) {

@@ -9,6 +9,13 @@ use super::{DataplaneConf, Diagnostic, IoBackend, LogConf, LogFormat, Sources, s
 /// Most cores that can be asked for.
 const CORES_MAX: u32 = 64;
 
+/// Whether one of the sections' readers knows the key.
+#[cfg(test)]
+pub(super) fn knows(item: Item<'_>, told: &mut Told) -> bool {
+    set_dataplane(&mut dataplane_defaults(), item, told)
+        || set_log(&mut LogConf::default(), &mut None, item, told)
+}
+
 /// Reads the file, if there is one; `[general]` of it goes into `draft`.
 pub(super) fn read(
     sources: &Sources,

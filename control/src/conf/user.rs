@@ -5,7 +5,12 @@ use super::general::{self, Shared, assign};
 use super::half::Half;
 use super::item::{Item, Told};
 use super::keys::Scope;
-use super::{AmaFlags, CallerId, CodecPriority, Diagnostic, Peer, Place, User};
+use super::{
+    AmaFlags, CallerId, CodecPriority, Credentials, Diagnostic, Methods, Peer, Place, User,
+};
+
+/// The section that takes callers whom no other covers.
+pub(super) const GUEST: &str = "guest";
 
 /// Unanswered challenges of a user at a time, unless written; made for telephones.
 const MAX_AUTH_REQ: u32 = 3;
@@ -83,15 +88,7 @@ impl UserDraft {
         }
         let half = &self.half;
         let credentials = half.credentials(shared, told);
-        if !credentials.are_required()
-            && let Some(place) = half.methods_at.clone().filter(|_| half.false_protection.is_none())
-        {
-            let message = format!(
-                "[{}] has auth but neither secret nor inkeys: nothing is asked of callers",
-                half.name
-            );
-            told.push(Diagnostic::error(place, message).help("write secret=, or remove auth"));
-        }
+        self.check_open(&credentials, told);
         let is_trunk = peer.is_some_and(|peer| peer.trunk);
         let natural = if is_trunk { MAX_AUTH_REQ_TRUNK } else { MAX_AUTH_REQ };
         User {
@@ -115,6 +112,36 @@ impl UserDraft {
             variables: self.variables,
             name: self.half.name,
             place: self.half.place,
+        }
+    }
+
+    /// Whether anybody who knows the name may call.
+    fn check_open(&self, credentials: &Credentials, told: &mut Told) {
+        let half = &self.half;
+        if credentials.are_required() || half.relies_on_nothing {
+            return;
+        }
+        match half
+            .methods_at
+            .clone()
+            .filter(|_| half.methods.is_some_and(|methods| methods.contains(Methods::MD5)))
+        {
+            Some(place) => {
+                let message = format!(
+                    "[{}] has auth but neither secret nor inkeys: nothing is asked of callers",
+                    half.name
+                );
+                told.push(Diagnostic::error(place, message).help("write secret=, or remove auth"));
+            }
+            None if half.methods_at.is_none() && half.acl.is_empty() && half.name != GUEST => {
+                let message =
+                    format!("anybody may call as [{}]: it has neither secret nor deny", half.name);
+                told.push(
+                    Diagnostic::warning(half.place.clone(), message)
+                        .help("write secret=, or call the section [guest] if that is meant"),
+                );
+            }
+            None => {}
         }
     }
 }

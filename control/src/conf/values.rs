@@ -180,3 +180,100 @@ pub(super) fn host(text: &str) -> Result<Host, &'static str> {
     }
     Ok(Host::Name { name: name.to_owned(), port })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conf::keys::{self, Scope};
+    use crate::conf::{Sources, syntax};
+
+    #[test]
+    fn a_caller_id_has_a_number_a_name_or_both() {
+        for (text, number, name) in [
+            ("\"Some Host\" <(256) 428-6011>", "2564286011", "Some Host"),
+            ("Some Host <2564286011>", "2564286011", "Some Host"),
+            ("<600>", "600", ""),
+            ("Cut <600", "600", "Cut"),
+            ("A <B> <7>", "7", "A <B>"),
+            ("600", "600", ""),
+            ("+49 (30) 12-34.5", "+493012345", ""),
+            ("\"600\"", "", "600"),
+            ("Guest IAX User", "", "Guest IAX User"),
+            ("\"a \\\"b\\\" c\"", "", "a \"b\" c"),
+        ] {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let expected = CallerId { number: some(number), name: some(name) };
+            assert_eq!(caller_id(text), Some(expected), "{text}");
+        }
+        assert_eq!(caller_id("asreceived"), None);
+        assert_eq!(caller_id(" "), None);
+    }
+
+    #[test]
+    fn a_number_is_shrunk_outside_square_brackets() {
+        for (number, expected) in [
+            ("555.5555", "5555555"),
+            ("5-5[1-3]", "55[1-3]"),
+            ("12.", "12."),
+            (" (1) 2 ", "12"),
+            ("", ""),
+        ] {
+            assert_eq!(shrunk(number), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn tos_is_an_octet_by_name_or_number() {
+        let key = keys::find("tos", Scope::GENERAL).expect("a key");
+        for (text, expected) in [
+            ("CS0", Some(0)),
+            ("cs7", Some(0xe0)),
+            ("AF11", Some(0x28)),
+            ("af43", Some(0x98)),
+            ("ef", Some(0xb8)),
+            ("0x18", Some(0x18)),
+            ("24", Some(24)),
+            ("030", Some(24)),
+            ("0", Some(0)),
+            ("256", None),
+            ("+1", None),
+            ("0x+1", None),
+            ("0+1", None),
+            ("cs8", None),
+            ("af14", None),
+        ] {
+            let mut sources = Sources::new();
+            sources.add("a", format!("[g]\ntos={text}\n"));
+            let sections = syntax::read(&sources, "a", &mut Vec::new());
+            let mut told = Vec::new();
+            assert_eq!(
+                tos(Item { key, line: &sections[0].lines[0] }, &mut told),
+                expected,
+                "{text}"
+            );
+            assert_eq!(told.is_empty(), expected.is_some());
+        }
+    }
+
+    #[test]
+    fn a_host_is_an_address_or_a_name() {
+        for (text, expected) in [
+            ("192.0.2.1", Ok("192.0.2.1:4569")),
+            ("192.0.2.1:5036", Ok("192.0.2.1:5036")),
+            ("::1", Ok("[::1]:4569")),
+            ("[2001:db8::1]:1", Ok("[2001:db8::1]:1")),
+            ("::ffff:192.0.2.1", Ok("192.0.2.1:4569")),
+            ("pbx.example.com", Ok("pbx.example.com")),
+            ("pbx.example.com:70000", Err("has no port from 1 to 65535 after its :")),
+            ("1.2.3", Err("is not an address")),
+            ("", Err("is not a host")),
+        ] {
+            let shown = host(text).map(|host| match host {
+                Host::Address(address) => address.to_string(),
+                Host::Name { name, .. } => name,
+                Host::Dynamic => "dynamic".to_owned(),
+            });
+            assert_eq!(shown.as_deref().map_err(|wrong| *wrong), expected, "{text}");
+        }
+    }
+}

@@ -61,8 +61,8 @@ pub(super) const KEYS: &[Key] = keys! {
         "Remove blanks, brackets, dashes and dots from the calling number of incoming calls." }
 
     "nochecksums" in GENERAL: { Warn "datagrams always carry a checksum here" }
-    "iaxthreadcount" in GENERAL: { Warn "there are cores in place of worker threads: [dataplane] cores in trunkline.conf" }
-    "iaxmaxthreadcount" in GENERAL: { Warn "there are cores in place of worker threads: [dataplane] cores in trunkline.conf" }
+    "iaxthreadcount" in GENERAL: { Warn "there are cores in place of worker threads: write cores= in [dataplane] of trunkline.conf" }
+    "iaxmaxthreadcount" in GENERAL: { Warn "there are cores in place of worker threads: write cores= in [dataplane] of trunkline.conf" }
     "subscribe_network_change_event" in GENERAL: { Warn "there is no STUN monitor here" }
     "trunkmaxsize" in GENERAL: { Warn "trunk frames are bounded by trunkmtu here, and nothing beyond it is lost" }
     "regcontext" in GENERAL: { Warn "registrations make no extensions here: write the route in extensions.conf" }
@@ -81,10 +81,10 @@ pub(super) const KEYS: &[Key] = keys! {
     "mohinterpret" in ALL: { Kind::Text, "passthrough",
         "What to do when told to hold. Only `passthrough` is done here: hold goes on to the other side." }
     "mohsuggest" in ALL: { Quiet "music on hold is the far end's" }
-    "jitterbuffer" in ALL: { Warn "voice goes on as it comes: there is no jitter buffer in this release" }
-    "maxjitterbuffer" in ALL: { Warn "voice goes on as it comes: there is no jitter buffer in this release" }
-    "resyncthreshold" in ALL: { Warn "voice goes on as it comes: there is no jitter buffer in this release" }
-    "maxjitterinterps" in ALL: { Warn "voice goes on as it comes: there is no jitter buffer in this release" }
-    "jittertargetextra" in ALL: { Warn "voice goes on as it comes: there is no jitter buffer in this release" }
+    "jitterbuffer" in ALL: { Warn "this release has no jitter buffer, voice goes on as it comes" }
+    "maxjitterbuffer" in ALL: { Warn "this release has no jitter buffer, voice goes on as it comes" }
+    "resyncthreshold" in ALL: { Warn "this release has no jitter buffer, voice goes on as it comes" }
+    "maxjitterinterps" in ALL: { Warn "this release has no jitter buffer, voice goes on as it comes" }
+    "jittertargetextra" in ALL: { Warn "this release has no jitter buffer, voice goes on as it comes" }
     "forcejitterbuffer" in ALL: { Quiet "nothing has read it for years" }
 };
