@@ -103,7 +103,7 @@ impl Expression {
         }
     }
 
-    /// Shows `visit` every variable whose name is written out.
+    /// Shows `visit` every variable, by its name as written.
     pub(super) fn references(&self, visit: &mut dyn FnMut(&Reference)) {
         match self {
             Self::Operand { text, .. } => text.references(visit),
@@ -339,5 +339,4 @@ impl Parser<'_> {
 }
 
 #[cfg(test)]
-#[path = "expression_tests.rs"]
 mod tests;

@@ -8,7 +8,8 @@ use super::apps::{App, CallerIdPart, caller_id_part};
 use super::caller;
 use super::dial_options::options;
 use super::dial_string::{destinations, timeout};
-use super::plan::{Caller, ContextId, Dialplan, ExtensionId, Wanted, is_structural};
+use super::plan::{Caller, ContextId, Dialplan, ExtensionId, Wanted};
+use super::scope::{Scope, is_true, missing, status_name, wanted};
 use super::split::{split, unquoted};
 use super::step::{DialRequest, DialResult, DialStatus, Step};
 use super::template::{Lookup, Template};
@@ -55,13 +56,13 @@ pub struct WalkStart<'a> {
 /// a step has ended the call, every further one says the same.
 #[derive(Debug)]
 pub struct Walk {
-    plan: Arc<Dialplan>,
+    pub(super) plan: Arc<Dialplan>,
     context: ContextId,
     number: String,
-    caller: CallerId,
-    channel: String,
-    unique_id: String,
-    variables: HashMap<String, String>,
+    pub(super) caller: CallerId,
+    pub(super) channel: String,
+    pub(super) unique_id: String,
+    pub(super) variables: HashMap<String, String>,
     extension: ExtensionId,
     /// The priority to run next.
     priority: u32,
@@ -172,6 +173,11 @@ impl Walk {
         Scope { walk: self, structural: false }.value(name).map(Cow::into_owned)
     }
 
+    /// The priority being run.
+    pub(super) fn running(&self) -> u32 {
+        self.priority.saturating_sub(1)
+    }
+
     fn run_app(&mut self, app: &App) -> Option<Step> {
         match app {
             App::Dial(arguments) => return self.dial(arguments),
@@ -265,7 +271,7 @@ impl Walk {
             return Some(self.fail(NO_ROUTE, &format!("Goto to a missing context [{context}]")));
         };
         // Relative places count from the line that jumps, which is the one before the next to run.
-        let wanted = wanted(place, self.priority.saturating_sub(1));
+        let wanted = wanted(place, self.running());
         let found = if context.is_empty() && number.is_empty() {
             let here = self.plan.extension(self.extension).and_then(|here| here.find(wanted));
             here.map(|priority| (self.extension, priority))
@@ -356,78 +362,5 @@ impl Walk {
     }
 }
 
-/// What variables mean to a walk.
-struct Scope<'w> {
-    walk: &'w Walk,
-    structural: bool,
-}
-
-impl Lookup for Scope<'_> {
-    fn value(&self, name: &str) -> Option<Cow<'_, str>> {
-        let walk = self.walk;
-        if let Some(part) = caller_id_part(name) {
-            let caller = &walk.caller;
-            let text = match part {
-                CallerIdPart::Number => Cow::from(caller.number.as_deref().unwrap_or_default()),
-                CallerIdPart::Name => Cow::from(caller.name.as_deref().unwrap_or_default()),
-                CallerIdPart::All => Cow::from(caller::format(caller)),
-            };
-            return Some(match self.structural && text.contains(is_structural) {
-                true => text.replace(is_structural, "").into(),
-                false => text,
-            });
-        }
-        Some(match name {
-            "EXTEN" => Cow::from(walk.number.as_str()),
-            "CONTEXT" => Cow::from(walk.context()),
-            "CHANNEL" => Cow::from(walk.channel.as_str()),
-            "UNIQUEID" => Cow::from(walk.unique_id.as_str()),
-            "PRIORITY" => Cow::from(walk.priority.saturating_sub(1).to_string()),
-            _ => {
-                let own = walk.variables.get(name);
-                Cow::from(own.or_else(|| walk.plan.globals.get(name))?.as_str())
-            }
-        })
-    }
-}
-
-/// A priority, a label, or `+n` and `-n` counted from `here`.
-pub(super) fn wanted(place: &str, here: u32) -> Wanted<'_> {
-    let relative = |text: &str| text.parse::<u32>().ok();
-    let number = match place.as_bytes().first() {
-        Some(b'+') => relative(&place[1..]).map(|by| here.saturating_add(by)),
-        Some(b'-') => relative(&place[1..]).map(|by| here.saturating_sub(by)),
-        _ => place.parse::<u32>().ok(),
-    };
-    number.map_or(Wanted::Label(place), Wanted::Priority)
-}
-
-/// What a Goto to `place` looked for.
-pub(super) fn missing(place: &str) -> &'static str {
-    match wanted(place, 0) {
-        Wanted::Priority(_) => "priority",
-        Wanted::Label(_) => "label",
-    }
-}
-
-/// Whether a condition holds: a text that begins with a number, if that is not zero; any other, if there is any.
-fn is_true(condition: &str) -> bool {
-    let condition = condition.trim();
-    let digits = condition.strip_prefix('-').unwrap_or(condition);
-    let number_len = digits.bytes().take_while(u8::is_ascii_digit).count();
-    match number_len {
-        0 => !condition.is_empty(),
-        _ => digits.bytes().take(number_len).any(|digit| digit != b'0'),
-    }
-}
-
-fn status_name(status: DialStatus) -> &'static str {
-    match status {
-        DialStatus::Answer => "ANSWER",
-        DialStatus::Busy => "BUSY",
-        DialStatus::Congestion => "CONGESTION",
-        DialStatus::ChanUnavail => "CHANUNAVAIL",
-        DialStatus::NoAnswer => "NOANSWER",
-        DialStatus::Cancel => "CANCEL",
-    }
-}
+#[cfg(test)]
+mod tests;
