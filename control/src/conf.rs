@@ -32,4 +32,6 @@ pub use model::{
     Methods, Peer, Qualify, RegisterLine, RequireToken, Rule, Secret, User,
 };
 pub use parse::{parse, parse_text};
+pub(crate) use suggest::nearest;
+pub(crate) use values::caller_id;
 pub use values::shrunk;

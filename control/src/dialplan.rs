@@ -4,7 +4,6 @@
 //! whatever the file or a caller says, and every step's work is bounded.
 
 mod apps;
-mod caller;
 mod checks;
 mod dial_check;
 mod dial_options;
@@ -13,7 +12,6 @@ mod expression;
 mod exten_line;
 mod goto_check;
 mod issue;
-mod nearest;
 mod parse;
 mod pattern;
 mod pattern_tree;

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::issue::{Issue, TextError};
-use super::nearest::nearest;
 use super::split;
 use super::template::{Reference, Template};
+use crate::conf::nearest;
 
 /// What one priority does.
 #[derive(Debug, Clone)]

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use super::apps::{App, BUILT_IN, caller_id_part};
 use super::goto_check::Jumps;
 use super::issue::{Issue, TextError, Weight};
-use super::nearest::nearest;
 use super::parse::{Finding, Reading, Route};
 use super::plan::{Caller, ContextId, ExtensionId, NumberMatch, Wanted};
 use super::template::{Known, NUMBER_MARK, UNKNOWN_MARK};
-use crate::conf::{Diagnostic, Level};
+use crate::conf::{Diagnostic, Level, nearest};
 
 /// Variables that a Dial sets.
 const OF_DIAL: &[&str] = &["DIALSTATUS", "HANGUPCAUSE"];

@@ -6,12 +6,12 @@ use std::ops::Range;
 use super::apps::{App, gotoif_parts};
 use super::checks::{finding, is_marked};
 use super::issue::{Issue, TextError};
-use super::nearest::nearest;
 use super::parse::{Finding, Reading, Route};
 use super::plan::{Caller, ContextId, ExtensionId, Wanted};
 use super::scope::{missing, wanted};
 use super::split;
 use super::template::{Known, Template};
+use crate::conf::nearest;
 
 /// Where the literal Gotos of the file lead.
 #[derive(Default)]

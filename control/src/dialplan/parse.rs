@@ -6,13 +6,12 @@ use std::ops::Range;
 
 use super::apps::AppText;
 use super::issue::{Issue, TextError};
-use super::nearest::nearest;
 use super::plan::{CallerMatch, ContextId, Dialplan, ExtensionId, NumberMatch, SEARCH_MAX};
 use super::route_line::Current;
 use super::split;
 use super::template::{Lookup, Template};
 use crate::conf::syntax::{self, Line, Section};
-use crate::conf::{Diagnostic, Level, Place, Sources};
+use crate::conf::{Diagnostic, Level, Place, Sources, nearest};
 
 /// The file that holds the dialplan.
 const FILE: &str = "extensions.conf";
@@ -144,7 +143,7 @@ impl<'a> Reading<'a> {
     }
 
     fn unknown_key(&mut self, context: ContextId, line: &Line) {
-        let near = nearest(&line.key, ["exten", "same", "include"]);
+        let near = nearest(&line.key, ["exten", "same", "include"].into_iter());
         let error =
             TextError::new(0..0, format!("a context has no key {}: the line is ignored", line.key));
         let error = match near {

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::apps::{CallerIdPart, caller_id_part};
-use super::caller;
 use super::plan::{Wanted, is_structural};
 use super::step::DialStatus;
 use super::template::Lookup;
 use super::walk::Walk;
+use crate::conf::CallerId;
 
 /// What variables mean to a walk.
 pub(super) struct Scope<'w> {
@@ -24,7 +24,7 @@ impl Lookup for Scope<'_> {
             let text = match part {
                 CallerIdPart::Number => Cow::from(caller.number.as_deref().unwrap_or_default()),
                 CallerIdPart::Name => Cow::from(caller.name.as_deref().unwrap_or_default()),
-                CallerIdPart::All => Cow::from(caller::format(caller)),
+                CallerIdPart::All => Cow::from(formatted(caller)),
             };
             return Some(match self.structural && text.contains(is_structural) {
                 true => text.replace(is_structural, "").into(),
@@ -42,6 +42,15 @@ impl Lookup for Scope<'_> {
                 Cow::from(own.or_else(|| walk.plan.globals.get(name))?.as_str())
             }
         })
+    }
+}
+
+/// `"Name" <number>`, or the one of them that there is.
+fn formatted(caller: &CallerId) -> String {
+    match (&caller.name, &caller.number) {
+        (Some(name), Some(number)) => format!("\"{name}\" <{number}>"),
+        (Some(only), None) | (None, Some(only)) => only.clone(),
+        (None, None) => String::new(),
     }
 }
 

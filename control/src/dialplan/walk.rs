@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::apps::{App, CallerIdPart, caller_id_part};
-use super::caller;
 use super::dial_options::options;
 use super::dial_string::{destinations, timeout};
 use super::plan::{Caller, ContextId, Dialplan, ExtensionId, Wanted};
@@ -13,7 +12,7 @@ use super::scope::{Scope, is_true, missing, status_name, wanted};
 use super::split::{split, unquoted};
 use super::step::{DialRequest, DialResult, DialStatus, Step};
 use super::template::{Lookup, Template};
-use crate::conf::CallerId;
+use crate::conf::{CallerId, caller_id};
 
 /// Most priorities run between two Dials.
 const PRIORITIES_MAX: u32 = 1000;
@@ -70,10 +69,22 @@ pub struct Walk {
     run: u32,
     dials: u32,
     line: Arc<str>,
-    /// Option `g` of the last Dial.
-    go_on: bool,
+    /// How far the last Dial came.
+    last_dial: LastDial,
     failure: Option<String>,
     ended: Option<Step>,
+}
+
+/// How far the last Dial of a walk came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LastDial {
+    None,
+    /// Nothing could be called: nobody but the walk has heard of it.
+    Unusable,
+    Placed {
+        /// Option `g`.
+        go_on: bool,
+    },
 }
 
 impl Walk {
@@ -97,7 +108,7 @@ impl Walk {
             run: 0,
             dials: 0,
             line: Arc::clone(line),
-            go_on: false,
+            last_dial: LastDial::None,
             failure: None,
             ended: None,
         };
@@ -138,7 +149,7 @@ impl Walk {
         self.set_result(result);
         self.run = 0;
         let over = match result.status {
-            DialStatus::Answer => !self.go_on,
+            DialStatus::Answer => self.last_dial != LastDial::Placed { go_on: true },
             DialStatus::Cancel => true,
             _ => false,
         };
@@ -222,11 +233,12 @@ impl Walk {
         match self.dial_request(&text) {
             Ok((request, doubt)) => {
                 self.failure = doubt;
-                self.go_on = request.options.go_on;
+                self.last_dial = LastDial::Placed { go_on: request.options.go_on };
                 Some(Step::Dial(request))
             }
             Err(why) => {
                 self.failure = Some(format!("{}: {why}", self.line));
+                self.last_dial = LastDial::Unusable;
                 let status = DialStatus::ChanUnavail;
                 self.set_result(DialResult { status, cause: NO_ROUTE });
                 None
@@ -298,7 +310,7 @@ impl Walk {
         match caller_id_part(name) {
             Some(CallerIdPart::Number) => self.caller.number = given(value),
             Some(CallerIdPart::Name) => self.caller.name = given(value),
-            Some(CallerIdPart::All) => self.caller = caller::parse(&value),
+            Some(CallerIdPart::All) => self.caller = caller_id(&value).unwrap_or_default(),
             None => self.set_variable(name, value),
         }
     }
@@ -338,8 +350,11 @@ impl Walk {
 
     /// No priority is left: the last Dial says how the call ends.
     fn fall_through(&mut self) -> Step {
-        let dialled = self.variables.contains_key("DIALSTATUS");
-        self.end(if dialled { Step::FallThrough } else { Step::Hangup(NORMAL_CLEARING) })
+        self.end(match self.last_dial {
+            LastDial::None => Step::Hangup(NORMAL_CLEARING),
+            LastDial::Unusable => Step::Congestion,
+            LastDial::Placed { .. } => Step::FallThrough,
+        })
     }
 
     fn fail(&mut self, cause: u8, why: &str) -> Step {

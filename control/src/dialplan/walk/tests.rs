@@ -78,12 +78,11 @@ fn the_next_line_is_tried_when_a_dial_fails() {
 }
 
 #[test]
-fn a_walk_without_further_lines_ends_by_dial_status() {
+fn a_walk_without_further_lines_ends_as_its_last_dial_did() {
     for (status, cause, expected) in [
-        (DialStatus::Busy, 17, Step::Busy),
-        (DialStatus::Congestion, 34, Step::Congestion),
-        (DialStatus::ChanUnavail, 1, Step::Congestion),
-        (DialStatus::NoAnswer, 19, Step::Hangup(16)),
+        (DialStatus::Busy, 17, Step::FallThrough),
+        (DialStatus::ChanUnavail, 1, Step::FallThrough),
+        (DialStatus::NoAnswer, 19, Step::FallThrough),
         (DialStatus::Answer, 16, Step::Hangup(16)),
         (DialStatus::Cancel, 16, Step::Hangup(16)),
     ] {
@@ -93,6 +92,7 @@ fn a_walk_without_further_lines_ends_by_dial_status() {
         assert_eq!(walk.step(), expected, "{status:?}");
     }
     assert_eq!(walk("exten => 123,1,NoOp()").step(), Step::Hangup(16));
+    assert_eq!(walk("exten => 123,1,Dial(${NOTHING})").step(), Step::Congestion);
 }
 
 #[test]
@@ -254,6 +254,8 @@ fn the_caller_id_can_be_rewritten() {
         ("Set(CALLERID(number)=)", owned("", "John Doe")),
         ("Set(callerid(name)=Doe, John)", owned("5551234", "Doe, John")),
         ("Set(CALLERID(all)=\"Exchange\" <100>)", owned("100", "Exchange")),
+        ("Set(CALLERID(all)=+49 30 12)", owned("+493012", "")),
+        ("Set(CALLERID(all)=)", owned("", "")),
     ] {
         assert_eq!(caller_of(line), expected, "{line}");
     }
