@@ -1,16 +1,16 @@
 //! One call's walk through the dialplan.
 
+mod dial;
+mod goto;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::apps::{App, CallerIdPart, caller_id_part};
-use super::dial_options::options;
-use super::dial_string::{destinations, timeout};
 use super::plan::{Caller, ContextId, Dialplan, ExtensionId, Wanted};
-use super::scope::{Scope, is_true, missing, status_name, wanted};
-use super::split::{split, unquoted};
-use super::step::{DialRequest, DialResult, DialStatus, Step};
+use super::scope::{Scope, is_true, status_name};
+use super::step::{DialResult, DialStatus, Step};
 use super::template::{Lookup, Template};
 use crate::conf::{CallerId, caller_id};
 
@@ -220,87 +220,6 @@ impl Walk {
             App::Proceeding => return Some(Step::Proceeding),
             App::Unusable(why) => return Some(self.fail(NOT_IMPLEMENTED, why)),
         }
-        None
-    }
-
-    /// The calls to place. Where none can be placed the Dial has failed already, and the walk goes on.
-    fn dial(&mut self, arguments: &Template) -> Option<Step> {
-        self.dials += 1;
-        if self.dials > DIALS_MAX {
-            return Some(self.fail(ROUTING_ERROR, &format!("more than {DIALS_MAX} Dials")));
-        }
-        let text = self.expand_structural(arguments);
-        match self.dial_request(&text) {
-            Ok((request, doubt)) => {
-                self.failure = doubt;
-                self.last_dial = LastDial::Placed { go_on: request.options.go_on };
-                Some(Step::Dial(request))
-            }
-            Err(why) => {
-                self.failure = Some(format!("{}: {why}", self.line));
-                self.last_dial = LastDial::Unusable;
-                let status = DialStatus::ChanUnavail;
-                self.set_result(DialResult { status, cause: NO_ROUTE });
-                None
-            }
-        }
-    }
-
-    fn dial_request(&self, text: &str) -> Result<(DialRequest, Option<String>), String> {
-        let mut parts =
-            split(text, b',').into_iter().map(|part| text.get(part).unwrap_or_default());
-        let mut next = || parts.next().unwrap_or_default();
-        let (usable, wrong) = destinations(&unquoted(next()));
-        let first_wrong = wrong.first().map(|error| error.message.as_str());
-        if usable.is_empty() {
-            return Err(first_wrong.unwrap_or("this Dial calls nobody").to_owned());
-        }
-        let timeout = timeout(next()).map_err(|error| error.message)?;
-        let (options, issues) = options(next());
-        if let Some(refused) = issues.into_iter().find(super::issue::Issue::is_unroutable) {
-            return Err(refused.error.message);
-        }
-        let caller = self.caller.clone();
-        let line = self.line.to_string();
-        let doubt = first_wrong.map(|why| format!("{}: {why}", self.line));
-        Ok((DialRequest { destinations: usable, timeout, options, caller, line }, doubt))
-    }
-
-    /// Goes to `[[context,]number,]priority`.
-    fn goto(&mut self, target: &str) -> Option<Step> {
-        let parts =
-            split(target, b',').into_iter().map(|part| target.get(part).unwrap_or_default());
-        let parts: Vec<String> = parts.map(unquoted).collect();
-        let (context, number, place) = match parts.as_slice() {
-            [place] => ("", "", place.as_str()),
-            [number, place] => ("", number.as_str(), place.as_str()),
-            [context, number, place] => (context.as_str(), number.as_str(), place.as_str()),
-            _ => return Some(self.fail(NO_ROUTE, &format!("Goto({target}) has too many parts"))),
-        };
-        let context_id =
-            if context.is_empty() { Some(self.context) } else { self.plan.context(context) };
-        let Some(context_id) = context_id else {
-            return Some(self.fail(NO_ROUTE, &format!("Goto to a missing context [{context}]")));
-        };
-        // Relative places count from the line that jumps, which is the one before the next to run.
-        let wanted = wanted(place, self.running());
-        let found = if context.is_empty() && number.is_empty() {
-            let here = self.plan.extension(self.extension).and_then(|here| here.find(wanted));
-            here.map(|priority| (self.extension, priority))
-        } else {
-            let number = if number.is_empty() { &self.number } else { number };
-            let caller = Caller::Number(self.caller.number.as_deref());
-            self.plan.find(context_id, number, caller, wanted)
-        };
-        let Some((extension, priority)) = found else {
-            let why = format!("Goto({target}) to a missing {}", missing(place));
-            return Some(self.fail(NO_ROUTE, &why));
-        };
-        self.context = context_id;
-        if !number.is_empty() {
-            self.number = number.to_owned();
-        }
-        (self.extension, self.priority) = (extension, priority);
         None
     }
 

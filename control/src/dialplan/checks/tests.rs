@@ -71,7 +71,7 @@ exten => _49.,1,Dial(${CARRIER}/${EXTEN},30)
  same => n(end),Congestion()
 exten => _49.,hint,IAX2/b
 exten => 100,1,Dial(${BOTH})
-exten => 110/555,1,Dial(IAX2/10.0.0.1/1)
+exten => 110/555,1,Dial(IAX2/127.0.0.2/1)
 exten => s,1,Goto(100,1)
 include => internal
 ignorepat => 9
@@ -278,7 +278,10 @@ fn a_second_definition_points_at_the_first() {
 
 proptest! {
     #[test]
-    fn no_file_makes_it_panic(text in "(\\[in\\]\n|\\[globals\\]\n|exten => |same => |include => |[a-z0-9_,=>()\\[\\]{}$&/;.!?:|\"\\\\ -]|\n|Dial|Goto|IAX2/|ü){0,80}") {
+    fn no_file_makes_it_panic(
+        text in "(\\[in\\]\n|\\[globals\\]\n|exten => |same => |include => |\
+            [a-z0-9_,=>()\\[\\]{}$&/;.!?:|\"\\\\ -]|\n|Dial|Goto|IAX2/|ü){0,80}",
+    ) {
         for diagnostic in read(&text, &["in"]).1 {
             if let Some(place) = diagnostic.place {
                 prop_assert!(text.get(place.span).is_some());

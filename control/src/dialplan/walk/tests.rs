@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::conf::{Level, Sources};
+use crate::dialplan::step::DialRequest;
 
 fn plan(text: &str) -> Arc<Dialplan> {
     let mut sources = Sources::new();
@@ -368,7 +369,8 @@ proptest! {
             prop_assert!(text.get(place.span.clone()).is_some());
         }
         let plan = Arc::new(plan);
-        let start = WalkStart { context: "in", number: &number, caller: caller(), channel: "", unique_id: "", variables: &[] };
+        let (caller, channel, unique_id, variables) = (caller(), "", "", &[][..]);
+        let start = WalkStart { context: "in", number: &number, caller, channel, unique_id, variables };
         prop_assert_eq!(plan.exists("in", &number, Some("5551234")), Walk::start(&plan, start.clone()).is_some());
         if let Some(mut walk) = Walk::start(&plan, start) {
             for _ in 0..200_000 {
