@@ -37,6 +37,8 @@ pub use model::{
 };
 pub use parse::{parse, parse_despite_errors, parse_text};
 pub use reach::{Reach, ReachedFrom, anonymous_reach};
+pub(crate) use suggest::nearest;
+pub(crate) use values::caller_id;
 pub use values::shrunk;
 
 #[cfg(test)]

@@ -4,19 +4,20 @@
 //! whatever the file or a caller says, and every step's work is bounded.
 
 mod apps;
-mod caller;
 mod checks;
 mod dial_check;
 mod dial_options;
 mod dial_string;
 mod expression;
 mod exten_line;
+mod goto_check;
 mod issue;
-mod nearest;
 mod parse;
 mod pattern;
 mod pattern_tree;
 mod plan;
+mod route_line;
+mod scope;
 mod split;
 mod step;
 mod template;

@@ -19,7 +19,7 @@ pub(super) fn distance(a: &str, b: &str) -> usize {
 }
 
 /// The nearest of `words`, if one is near enough to be meant; the first among equals.
-pub(super) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bound = NEAR.min(word.len() / 2);
     let near = words.filter(|known| known.len().abs_diff(word.len()) <= bound);
     let (distance, known) =

@@ -48,7 +48,7 @@ pub(super) fn tos(item: Item<'_>, told: &mut Told) -> Option<u8> {
 }
 
 /// `callerid`: `None` where the caller's own stays.
-pub(super) fn caller_id(text: &str) -> Option<CallerId> {
+pub(crate) fn caller_id(text: &str) -> Option<CallerId> {
     let text = text.trim();
     if text.is_empty() || text.eq_ignore_ascii_case("asreceived") {
         return None;

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::issue::{Issue, TextError};
-use super::nearest::nearest;
 use super::split;
 use super::template::{Reference, Template};
+use crate::conf::nearest;
 
 /// What one priority does.
 #[derive(Debug, Clone)]
@@ -91,6 +91,15 @@ impl AppText {
         };
         let name = split::trim(value, all.start..all.start + open);
         Ok(Self { name, args: all.start + open + 1..all.start + close })
+    }
+
+    /// What stands behind the last parenthesis has no effect.
+    pub(super) fn doubt(&self, value: &str) -> Option<TextError> {
+        let after = split::trim(value, (self.args.end + 1).min(value.len())..value.len());
+        (!after.is_empty()).then(|| {
+            TextError::new(after, "what follows the last parenthesis is ignored")
+                .help("move it inside the parentheses, or remove it")
+        })
     }
 }
 
@@ -178,14 +187,10 @@ impl App {
         let args = split::trim(value, text.args.clone());
         let written = value.get(args.clone()).unwrap_or_default();
         match self {
-            Self::Hangup(_) if !written.contains("${") && !written.contains("$[") => {
-                if !written.is_empty() && written.parse::<u8>().is_ok_and(|cause| cause > 127)
-                    || !written.is_empty() && written.parse::<u8>().is_err()
-                {
-                    let error = TextError::new(args, "this is no Q.850 cause of 1 to 127")
-                        .help("write Hangup(17) for busy, Hangup(34) for congestion, Hangup() to pass on the last cause");
-                    issues.push(Issue::unroutable(error));
-                }
+            Self::Hangup(_) if !is_cause(written) => {
+                let error = TextError::new(args, "this is no Q.850 cause of 1 to 127")
+                    .help("write Hangup(17) for busy, Hangup(34) for congestion, Hangup() for the last cause");
+                issues.push(Issue::unroutable(error));
             }
             Self::Goto(_) if written.is_empty() => {
                 let error = TextError::new(text.name.clone(), "this Goto names no place to go")
@@ -198,7 +203,7 @@ impl App {
         self.references(&mut |reference| issues.extend(check_function(reference)));
     }
 
-    /// Shows `visit` every variable whose name is written out.
+    /// Shows `visit` every variable, by its name as written.
     pub(super) fn references(&self, visit: &mut dyn FnMut(&Reference)) {
         match self {
             Self::Dial(text) | Self::Goto(text) | Self::Hangup(text) => text.references(visit),
@@ -213,6 +218,13 @@ impl App {
             _ => {}
         }
     }
+}
+
+/// Whether `written` may be the cause of a Hangup.
+fn is_cause(written: &str) -> bool {
+    written.is_empty()
+        || written.contains('$')
+        || written.parse::<u8>().is_ok_and(|cause| cause <= 127)
 }
 
 /// Condition, target if true, target if not; ranges of `value`.
@@ -255,7 +267,7 @@ fn check_set_name(value: &str, text: &AppText, issues: &mut Vec<Issue>) {
 
 fn check_function(reference: &Reference) -> Option<Issue> {
     let (function, _) = reference.name.split_once('(')?;
-    let known = caller_id_part(&reference.name).is_some();
+    let known = function.contains('$') || caller_id_part(&reference.name).is_some();
     (!known).then(|| {
         Issue::unroutable(unknown_function(reference.at.clone(), function, &reference.name))
     })

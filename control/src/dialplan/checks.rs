@@ -1,30 +1,20 @@
 //! What can be said of a dialplan once all of it is known: where Gotos lead, what never runs, who is dialled.
 
 use std::collections::HashSet;
-use std::ops::Range;
 
-use super::apps::{App, BUILT_IN, caller_id_part, gotoif_parts};
+use super::apps::{App, BUILT_IN, caller_id_part};
+use super::goto_check::Jumps;
 use super::issue::{Issue, TextError, Weight};
-use super::nearest::nearest;
 use super::parse::{Finding, Reading, Route};
 use super::plan::{Caller, ContextId, ExtensionId, NumberMatch, Wanted};
-use super::split;
-use super::template::{Known, NUMBER_MARK, Template, UNKNOWN_MARK};
-use super::walk::{missing, wanted};
-use crate::conf::{Diagnostic, Level};
+use super::template::{Known, NUMBER_MARK, UNKNOWN_MARK};
+use crate::conf::{Diagnostic, Level, nearest};
 
 /// Variables that a Dial sets.
 const OF_DIAL: &[&str] = &["DIALSTATUS", "HANGUPCAUSE"];
 
 /// Extensions that a PBX runs by itself and this switch does not.
 const SPECIAL: &[&str] = &["h", "i", "t", "T", "o", "a", "e"];
-
-/// Where the literal Gotos of the file lead.
-#[derive(Default)]
-struct Jumps {
-    targets: HashSet<(ExtensionId, u32)>,
-    contexts: Vec<(ContextId, ContextId)>,
-}
 
 impl Reading<'_> {
     /// Checks all that was read, and tells everything found in file order.
@@ -52,7 +42,7 @@ impl Reading<'_> {
         self.tell(reachable, &jumps, diagnostics);
     }
 
-    fn app(&self, route: &Route<'_>) -> Option<&App> {
+    pub(super) fn app(&self, route: &Route<'_>) -> Option<&App> {
         let priority = self.plan.extension(route.extension)?.priority(route.priority)?;
         Some(&priority.app)
     }
@@ -81,7 +71,7 @@ impl Reading<'_> {
                     || self.plan.globals.contains_key(name)
                     || caller_id_part(name).is_some()
             };
-            if known(name) || name.contains('(') {
+            if known(name) || name.contains(['(', '$']) {
                 return;
             }
             let names = BUILT_IN.iter().chain(OF_DIAL).copied();
@@ -97,130 +87,6 @@ impl Reading<'_> {
                 found.push(finding(route, Issue::doubtful(error)));
             }
         });
-    }
-
-    fn check_gotos(
-        &self,
-        route: &Route<'_>,
-        known: &dyn Fn(&str) -> Known,
-        jumps: &mut Jumps,
-        found: &mut Vec<Finding>,
-    ) {
-        let value = &route.line.value;
-        let targets = match self.app(route) {
-            Some(App::Goto(_)) => vec![route.app.args.clone()],
-            Some(App::GotoIf { .. }) => gotoif_parts(value, route.app.args.clone())
-                .map_or_else(|_| Vec::new(), |[_, yes, no]| vec![yes, no]),
-            _ => return,
-        };
-        for at in targets {
-            let at = split::trim(value, at);
-            if !at.is_empty()
-                && let Some(error) = self.check_goto(route, at, known, jumps)
-            {
-                found.push(finding(route, Issue::unroutable(error)));
-            }
-        }
-    }
-
-    /// Follows one target as far as the file says where it leads.
-    fn check_goto(
-        &self,
-        route: &Route<'_>,
-        at: Range<usize>,
-        known: &dyn Fn(&str) -> Known,
-        jumps: &mut Jumps,
-    ) -> Option<TextError> {
-        let written = Template::parse(route.line.value.get(at.clone())?, 0).ok()?.render(known);
-        let parts = split::split(&written, b',');
-        let parts: Vec<String> =
-            parts.into_iter().filter_map(|part| written.get(part).map(split::unquoted)).collect();
-        let (context, number, place) = match parts.as_slice() {
-            [place] => ("", "", place),
-            [number, place] => ("", number.as_str(), place),
-            [context, number, place] => (context.as_str(), number.as_str(), place),
-            _ => {
-                let help =
-                    "write Goto(priority), Goto(number,priority) or Goto(context,number,priority)";
-                return Some(
-                    TextError::new(at, "this names more than context, number and priority")
-                        .help(help),
-                );
-            }
-        };
-        if is_marked(context) {
-            return None;
-        }
-        let target =
-            if context.is_empty() { Some(route.context) } else { self.plan.context(context) };
-        let Some(target) = target else {
-            let near = nearest(context, self.plan.context_names());
-            let error = TextError::new(at, format!("there is no context [{context}] to go to"));
-            return Some(error.help(near.map_or_else(
-                || format!("write a section [{context}]"),
-                |near| format!("did you mean {near}?"),
-            )));
-        };
-        if !context.is_empty() {
-            jumps.contexts.push((route.context, target));
-        }
-        if is_marked(number) || is_marked(place) {
-            return None;
-        }
-        let wanted = wanted(place, route.priority);
-        let reached = match number {
-            "" if context.is_empty() => {
-                let here = self.plan.extension(route.extension)?;
-                here.find(wanted).map(|priority| (route.extension, priority))
-            }
-            "" => return None, // the number called, which the file does not know
-            _ => self.find_from(target, context.is_empty(), number, wanted),
-        };
-        if let Some(reached) = reached {
-            jumps.targets.insert(reached);
-            return None;
-        }
-        Some(self.nowhere(route, at, (target, number, place)))
-    }
-
-    fn nowhere(
-        &self,
-        route: &Route<'_>,
-        at: Range<usize>,
-        (target, number, place): (ContextId, &str, &str),
-    ) -> TextError {
-        let here = self.plan.extension(route.extension);
-        let context = self.plan.context_of(target).map_or("", |context| &context.name);
-        let kind = missing(place);
-        let message = match (number, here) {
-            ("", Some(here)) => format!("{} has no {kind} {place}", here.written),
-            _ => format!("[{context}] has no {number} with a {kind} {place}"),
-        };
-        let labels =
-            here.into_iter().flat_map(|here| here.labels.iter().map(|(label, _)| &**label));
-        let near = if number.is_empty() { nearest(place, labels) } else { None };
-        TextError::new(at, message).help(match near {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("give the line to go on with the {kind} {place}"),
-        })
-    }
-
-    /// Looks where a call may look: in `context`, or, for a Goto that names none, in any that includes it too.
-    fn find_from(
-        &self,
-        context: ContextId,
-        from_includers: bool,
-        number: &str,
-        wanted: Wanted<'_>,
-    ) -> Option<(ExtensionId, u32)> {
-        let find = |context| self.plan.find(context, number, Caller::Anyone, wanted);
-        find(context).or_else(|| {
-            let all = if from_includers { self.plan.context_names().count() } else { 0 };
-            let includes = |id: &ContextId| {
-                self.plan.context_of(*id).is_some_and(|c| c.search.contains(&context))
-            };
-            (0..all).filter(includes).find_map(find)
-        })
     }
 
     /// Extensions that never begin, and priorities that nothing leads to.
@@ -247,21 +113,28 @@ impl Reading<'_> {
                     .help("remove it, or lead to it by Goto");
                 found.push(finding(route, Issue::doubtful(error)));
             } else if route.priority != expected && !reached {
-                let message = match first {
-                    true => format!("calls to {written} never begin: it has no priority 1"),
-                    false => format!(
-                        "priority {} of {written} is never reached: it has no priority {expected}",
-                        route.priority
+                let (priority, other) = (route.priority, self.another_has(route, expected));
+                let message = match other {
+                    None if first => {
+                        format!("calls to {written} never begin: it has no priority 1")
+                    }
+                    Some(other) if first => {
+                        format!(
+                            "priority {priority} of {written} is never reached: calls begin in {other}"
+                        )
+                    }
+                    _ => format!(
+                        "priority {priority} of {written} is never reached: it has no priority {expected}"
                     ),
                 };
-                let error = TextError::new(route.head.clone(), message);
-                let help = match self.another_has(route, expected) {
+                let help = match other {
                     Some(other) => format!(
-                        "a PBX would go on in {other}; here each number is one list: write the missing lines"
+                        "a PBX would change between {written} and {other}; here each is one list: write all its lines"
                     ),
                     None if first => "write 1 for the first line of a number".to_owned(),
                     None => "write n in place of counting by hand".to_owned(),
                 };
+                let error = TextError::new(route.head.clone(), message);
                 found.push(finding(route, Issue::doubtful(error.help(help))));
             }
         }
@@ -376,3 +249,6 @@ pub(super) fn finding(route: &Route<'_>, issue: Issue) -> Finding {
         related: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,17 +38,19 @@ pub(super) fn check_dial(
     let called = arguments.next().unwrap_or(begin..begin);
     let check = Check { value, known, knows_peer };
     let mut issues = Vec::new();
-    if called.is_empty() {
+    let pipe = value.get(called.clone()).and_then(|text| split::find(text, b'|', 0));
+    if let Some(at) = pipe.map(|at| called.start + at) {
+        let error = TextError::new(at..at + 1, "arguments are separated by commas, not by |");
+        issues.push(Issue::unroutable(error.help("write Dial(IAX2/PEER/NUMBER,SECONDS,OPTIONS)")));
+    } else if called.is_empty() {
         issues.push(Issue::unroutable(no_destination(called.start..called.start)));
     }
-    for part in split::split(value.get(..called.end).unwrap_or_default(), b'&')
-        .into_iter()
-        .filter_map(|part| {
-            let part = part.start.max(called.start)..part.end;
-            (part.start < part.end).then(|| split::trim(value, part))
-        })
-    {
-        check.destinations(part, &mut issues);
+    let destinations = value.get(called.clone()).unwrap_or_default();
+    for part in split::split(destinations, b'&') {
+        let part = split::trim(value, called.start + part.start..called.start + part.end);
+        if !part.is_empty() {
+            check.destinations(part, &mut issues);
+        }
     }
     if let Some(at) = arguments.next() {
         check.timeout(at, &mut issues);
@@ -93,7 +95,7 @@ impl Check<'_> {
             }
             Technology::Other(name) if is_marked(name) => return,
             Technology::Other(name) => {
-                return issues.push(unroutable(other_technology(self.within(at, name), name)));
+                return issues.push(unroutable(other_technology(self.within(at, &[], name), name)));
             }
             Technology::Iax2(_) => {}
         }
@@ -110,16 +112,17 @@ impl Check<'_> {
         if let Some(secret) = &destination.secret {
             let secret = String::from_utf8_lossy(secret.reveal()).into_owned();
             let error = TextError::new(
-                self.within(at, &secret),
+                self.within(at, &['/', ':'], &secret),
                 "a secret in a dial string is written to logs",
             )
             .help(format!("write username and secret into [{}] of iax.conf", destination.peer));
             issues.push(Issue::doubtful(error));
         }
         let peer = destination.peer.as_str();
+        let begins: &[char] = if destination.user.is_some() { &['/', '@'] } else { &['/'] };
         if !is_marked(peer) && peer.parse::<Ipv4Addr>().is_err() && !(self.knows_peer)(peer) {
             let message = format!("there is no [{peer}] in iax.conf: it is taken as a host name");
-            let error = TextError::new(self.within(at, peer), message).help(format!(
+            let error = TextError::new(self.within(at, begins, peer), message).help(format!(
                 "write a section [{peer}] of type peer or friend, spelt with the same case"
             ));
             issues.push(Issue::doubtful(error));
@@ -129,19 +132,24 @@ impl Check<'_> {
             options.chars().find(|letter| *letter != 'a' && !is_marked(&letter.to_string()))
         {
             let message = format!("a dial string has no option {odd}");
-            let error = TextError::new(self.within(at, options), message)
+            let error = TextError::new(self.within(at, &['/', '/', '/'], options), message)
                 .help("its only option is a; options of Dial stand behind the time-out");
             issues.push(Issue::doubtful(error));
         }
     }
 
-    /// Where `part` stands in `at`; all of it if it comes out of a variable.
-    fn within(&self, at: &Range<usize>, part: &str) -> Range<usize> {
+    /// Where `part` stands in `at`, behind the last of `begins` that is there; all of `at` if it comes out of a
+    /// variable.
+    fn within(&self, at: &Range<usize>, begins: &[char], part: &str) -> Range<usize> {
         let text = self.written(at);
-        let from = text.find('/').map_or(0, |slash| slash + 1);
-        let after = text.get(from..).and_then(|rest| rest.find(part)).map(|found| found + from);
-        let found = if text.starts_with(part) { Some(0) } else { after };
-        found.map_or_else(|| at.clone(), |found| at.start + found..at.start + found + part.len())
+        let mut from = 0;
+        for begin in begins {
+            let found = text.get(from..).and_then(|rest| rest.find(*begin));
+            from += found.map_or(0, |found| found + begin.len_utf8());
+        }
+        let found =
+            text.get(from..).and_then(|rest| rest.find(part)).map(|found| at.start + from + found);
+        found.map_or_else(|| at.clone(), |found| found..found + part.len())
     }
 
     fn timeout(&self, at: Range<usize>, issues: &mut Vec<Issue>) {

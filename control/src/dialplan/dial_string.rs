@@ -151,5 +151,4 @@ pub(super) fn timeout(text: &str) -> Result<Option<Duration>, TextError> {
 const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
 
 #[cfg(test)]
-#[path = "dial_string_tests.rs"]
 mod tests;

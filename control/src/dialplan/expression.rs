@@ -3,6 +3,10 @@
 //! The expression is read with the file and values are put in as whole operands, so that no caller's name or number
 //! can bring operators of its own.
 
+mod number;
+
+use number::Number;
+
 use super::issue::TextError;
 use super::template::{DEPTH_MAX, Lookup, Reference, Template};
 
@@ -103,7 +107,7 @@ impl Expression {
         }
     }
 
-    /// Shows `visit` every variable whose name is written out.
+    /// Shows `visit` every variable, by its name as written.
     pub(super) fn references(&self, visit: &mut dyn FnMut(&Reference)) {
         match self {
             Self::Operand { text, .. } => text.references(visit),
@@ -144,61 +148,6 @@ fn combine(operator: Operator, left: Value, right: Value) -> Value {
             }
             Some((left, right)) => Value::bare(left.minus(right).to_text()),
         },
-    }
-}
-
-/// Whole as long as it can be, so that long telephone numbers keep every digit.
-#[derive(Debug, Clone, Copy)]
-enum Number {
-    Whole(i64),
-    Float(f64),
-}
-
-impl Number {
-    fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let plain = digits.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
-        if !plain || !digits.bytes().any(|octet| octet.is_ascii_digit()) {
-            return None;
-        }
-        text.parse().map(Self::Whole).ok().or_else(|| text.parse().map(Self::Float).ok())
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "whole numbers are compared as such as well")]
-    fn to_float(self) -> f64 {
-        match self {
-            Self::Whole(whole) => whole as f64,
-            Self::Float(float) => float + 0.0, // no negative zero, which total_cmp would tell apart
-        }
-    }
-
-    fn is_zero(self) -> bool {
-        self.to_float() == 0.0
-    }
-
-    fn plus(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Whole(a), Self::Whole(b)) if a.checked_add(b).is_some() => {
-                Self::Whole(a.saturating_add(b))
-            }
-            _ => Self::Float(self.to_float() + other.to_float()),
-        }
-    }
-
-    fn minus(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Whole(a), Self::Whole(b)) if a.checked_sub(b).is_some() => {
-                Self::Whole(a.saturating_sub(b))
-            }
-            _ => Self::Float(self.to_float() - other.to_float()),
-        }
-    }
-
-    fn to_text(self) -> String {
-        match self {
-            Self::Whole(whole) => whole.to_string(),
-            Self::Float(float) => float.to_string(),
-        }
     }
 }
 
@@ -339,5 +288,4 @@ impl Parser<'_> {
 }
 
 #[cfg(test)]
-#[path = "expression_tests.rs"]
 mod tests;

@@ -126,7 +126,8 @@ impl<'a> PriorityField<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, TextError> {
         let all = 0..text.len();
         let wrong = |at: Range<usize>, message: String| {
-            Err(TextError::new(at, message).help("write 1 for the first line of a number, n for the next ones, n(label) to give one a name"))
+            Err(TextError::new(at, message)
+                .help("write 1 for the first line of a number, n or n(label) for the next"))
         };
         let mut label = None;
         let mut base_end = text.len();

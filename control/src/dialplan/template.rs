@@ -26,8 +26,8 @@ pub(super) struct Template(Vec<Piece>);
 enum Piece {
     Text(Box<str>),
     Variable(Reference),
-    /// `${A${B}}`: the name is itself filled in.
-    Indirect(Template),
+    /// `${A${B}}`: the name is itself filled in. The reference is as written, for checks only.
+    Indirect(Template, Reference),
     Expression(Expression),
 }
 
@@ -74,7 +74,9 @@ impl Template {
             pieces.push(if text.as_bytes().get(open + 1) == Some(&b'[') {
                 Piece::Expression(Expression::parse(inside, inside_base, depth + 1)?)
             } else if find_open(inside, 0).is_some() {
-                Piece::Indirect(Self::parse_at_depth(inside, inside_base, depth + 1)?)
+                let name = Self::parse_at_depth(inside, inside_base, depth + 1)?;
+                let at = base + open..base + done;
+                Piece::Indirect(name, Reference { name: inside.into(), at, cut: None })
             } else {
                 let at = base + open..base + done;
                 Piece::Variable(Reference::parse(inside, at)?)
@@ -91,7 +93,7 @@ impl Template {
             match piece {
                 Piece::Text(text) => push_bounded(&mut out, text),
                 Piece::Variable(reference) => reference.expand(lookup, &mut out),
-                Piece::Indirect(name) => {
+                Piece::Indirect(name, _) => {
                     let name = name.expand(lookup);
                     if let Ok(reference) = Reference::parse(&name, 0..0) {
                         reference.expand(lookup, &mut out);
@@ -120,19 +122,22 @@ impl Template {
                     Known::Number => out.push(NUMBER_MARK),
                     Known::Unknown => out.push(UNKNOWN_MARK),
                 },
-                Piece::Indirect(_) | Piece::Expression(_) => out.push(UNKNOWN_MARK),
+                Piece::Indirect(..) | Piece::Expression(_) => out.push(UNKNOWN_MARK),
             }
         }
         out
     }
 
-    /// Shows `visit` every variable whose name is written out.
+    /// Shows `visit` every variable, by its name as written.
     pub(super) fn references(&self, visit: &mut dyn FnMut(&Reference)) {
         for piece in &self.0 {
             match piece {
                 Piece::Text(_) => {}
                 Piece::Variable(reference) => visit(reference),
-                Piece::Indirect(name) => name.references(visit),
+                Piece::Indirect(name, written) => {
+                    visit(written);
+                    name.references(visit);
+                }
                 Piece::Expression(expression) => expression.references(visit),
             }
         }
@@ -261,5 +266,4 @@ fn outside_parentheses(text: &str, wanted: char) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[path = "template_tests.rs"]
 mod tests;

@@ -1,18 +1,18 @@
 //! One call's walk through the dialplan.
 
+mod dial;
+mod goto;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::apps::{App, CallerIdPart, caller_id_part};
-use super::caller;
-use super::dial_options::options;
-use super::dial_string::{destinations, timeout};
-use super::plan::{Caller, ContextId, Dialplan, ExtensionId, Wanted, is_structural};
-use super::split::{split, unquoted};
-use super::step::{DialRequest, DialResult, DialStatus, Step};
+use super::plan::{Caller, ContextId, Dialplan, ExtensionId, Wanted};
+use super::scope::{Scope, is_true, status_name};
+use super::step::{DialResult, DialStatus, Step};
 use super::template::{Lookup, Template};
-use crate::conf::CallerId;
+use crate::conf::{CallerId, caller_id};
 
 /// Most priorities run between two Dials.
 const PRIORITIES_MAX: u32 = 1000;
@@ -55,13 +55,13 @@ pub struct WalkStart<'a> {
 /// a step has ended the call, every further one says the same.
 #[derive(Debug)]
 pub struct Walk {
-    plan: Arc<Dialplan>,
+    pub(super) plan: Arc<Dialplan>,
     context: ContextId,
     number: String,
-    caller: CallerId,
-    channel: String,
-    unique_id: String,
-    variables: HashMap<String, String>,
+    pub(super) caller: CallerId,
+    pub(super) channel: String,
+    pub(super) unique_id: String,
+    pub(super) variables: HashMap<String, String>,
     extension: ExtensionId,
     /// The priority to run next.
     priority: u32,
@@ -69,10 +69,22 @@ pub struct Walk {
     run: u32,
     dials: u32,
     line: Arc<str>,
-    /// Option `g` of the last Dial.
-    go_on: bool,
+    /// How far the last Dial came.
+    last_dial: LastDial,
     failure: Option<String>,
     ended: Option<Step>,
+}
+
+/// How far the last Dial of a walk came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LastDial {
+    None,
+    /// Nothing could be called: nobody but the walk has heard of it.
+    Unusable,
+    Placed {
+        /// Option `g`.
+        go_on: bool,
+    },
 }
 
 impl Walk {
@@ -96,7 +108,7 @@ impl Walk {
             run: 0,
             dials: 0,
             line: Arc::clone(line),
-            go_on: false,
+            last_dial: LastDial::None,
             failure: None,
             ended: None,
         };
@@ -137,7 +149,7 @@ impl Walk {
         self.set_result(result);
         self.run = 0;
         let over = match result.status {
-            DialStatus::Answer => !self.go_on,
+            DialStatus::Answer => self.last_dial != LastDial::Placed { go_on: true },
             DialStatus::Cancel => true,
             _ => false,
         };
@@ -170,6 +182,11 @@ impl Walk {
     /// The value a line would read for `${name}`; `None` if it is not set.
     pub fn variable(&self, name: &str) -> Option<String> {
         Scope { walk: self, structural: false }.value(name).map(Cow::into_owned)
+    }
+
+    /// The priority being run.
+    pub(super) fn running(&self) -> u32 {
+        self.priority.saturating_sub(1)
     }
 
     fn run_app(&mut self, app: &App) -> Option<Step> {
@@ -206,93 +223,13 @@ impl Walk {
         None
     }
 
-    /// The calls to place. Where none can be placed the Dial has failed already, and the walk goes on.
-    fn dial(&mut self, arguments: &Template) -> Option<Step> {
-        self.dials += 1;
-        if self.dials > DIALS_MAX {
-            return Some(self.fail(ROUTING_ERROR, &format!("more than {DIALS_MAX} Dials")));
-        }
-        let text = self.expand_structural(arguments);
-        match self.dial_request(&text) {
-            Ok((request, doubt)) => {
-                self.failure = doubt;
-                self.go_on = request.options.go_on;
-                Some(Step::Dial(request))
-            }
-            Err(why) => {
-                self.failure = Some(format!("{}: {why}", self.line));
-                let status = DialStatus::ChanUnavail;
-                self.set_result(DialResult { status, cause: NO_ROUTE });
-                None
-            }
-        }
-    }
-
-    fn dial_request(&self, text: &str) -> Result<(DialRequest, Option<String>), String> {
-        let mut parts =
-            split(text, b',').into_iter().map(|part| text.get(part).unwrap_or_default());
-        let mut next = || parts.next().unwrap_or_default();
-        let (usable, wrong) = destinations(&unquoted(next()));
-        let first_wrong = wrong.first().map(|error| error.message.as_str());
-        if usable.is_empty() {
-            return Err(first_wrong.unwrap_or("this Dial calls nobody").to_owned());
-        }
-        let timeout = timeout(next()).map_err(|error| error.message)?;
-        let (options, issues) = options(next());
-        if let Some(refused) = issues.into_iter().find(super::issue::Issue::is_unroutable) {
-            return Err(refused.error.message);
-        }
-        let caller = self.caller.clone();
-        let line = self.line.to_string();
-        let doubt = first_wrong.map(|why| format!("{}: {why}", self.line));
-        Ok((DialRequest { destinations: usable, timeout, options, caller, line }, doubt))
-    }
-
-    /// Goes to `[[context,]number,]priority`.
-    fn goto(&mut self, target: &str) -> Option<Step> {
-        let parts =
-            split(target, b',').into_iter().map(|part| target.get(part).unwrap_or_default());
-        let parts: Vec<String> = parts.map(unquoted).collect();
-        let (context, number, place) = match parts.as_slice() {
-            [place] => ("", "", place.as_str()),
-            [number, place] => ("", number.as_str(), place.as_str()),
-            [context, number, place] => (context.as_str(), number.as_str(), place.as_str()),
-            _ => return Some(self.fail(NO_ROUTE, &format!("Goto({target}) has too many parts"))),
-        };
-        let context_id =
-            if context.is_empty() { Some(self.context) } else { self.plan.context(context) };
-        let Some(context_id) = context_id else {
-            return Some(self.fail(NO_ROUTE, &format!("Goto to a missing context [{context}]")));
-        };
-        // Relative places count from the line that jumps, which is the one before the next to run.
-        let wanted = wanted(place, self.priority.saturating_sub(1));
-        let found = if context.is_empty() && number.is_empty() {
-            let here = self.plan.extension(self.extension).and_then(|here| here.find(wanted));
-            here.map(|priority| (self.extension, priority))
-        } else {
-            let number = if number.is_empty() { &self.number } else { number };
-            let caller = Caller::Number(self.caller.number.as_deref());
-            self.plan.find(context_id, number, caller, wanted)
-        };
-        let Some((extension, priority)) = found else {
-            let why = format!("Goto({target}) to a missing {}", missing(place));
-            return Some(self.fail(NO_ROUTE, &why));
-        };
-        self.context = context_id;
-        if !number.is_empty() {
-            self.number = number.to_owned();
-        }
-        (self.extension, self.priority) = (extension, priority);
-        None
-    }
-
     fn set(&mut self, name: &str, value: String) {
         let name = name.trim();
         let given = |value: String| (!value.is_empty()).then_some(value);
         match caller_id_part(name) {
             Some(CallerIdPart::Number) => self.caller.number = given(value),
             Some(CallerIdPart::Name) => self.caller.name = given(value),
-            Some(CallerIdPart::All) => self.caller = caller::parse(&value),
+            Some(CallerIdPart::All) => self.caller = caller_id(&value).unwrap_or_default(),
             None => self.set_variable(name, value),
         }
     }
@@ -332,8 +269,11 @@ impl Walk {
 
     /// No priority is left: the last Dial says how the call ends.
     fn fall_through(&mut self) -> Step {
-        let dialled = self.variables.contains_key("DIALSTATUS");
-        self.end(if dialled { Step::FallThrough } else { Step::Hangup(NORMAL_CLEARING) })
+        self.end(match self.last_dial {
+            LastDial::None => Step::Hangup(NORMAL_CLEARING),
+            LastDial::Unusable => Step::Congestion,
+            LastDial::Placed { .. } => Step::FallThrough,
+        })
     }
 
     fn fail(&mut self, cause: u8, why: &str) -> Step {
@@ -356,78 +296,5 @@ impl Walk {
     }
 }
 
-/// What variables mean to a walk.
-struct Scope<'w> {
-    walk: &'w Walk,
-    structural: bool,
-}
-
-impl Lookup for Scope<'_> {
-    fn value(&self, name: &str) -> Option<Cow<'_, str>> {
-        let walk = self.walk;
-        if let Some(part) = caller_id_part(name) {
-            let caller = &walk.caller;
-            let text = match part {
-                CallerIdPart::Number => Cow::from(caller.number.as_deref().unwrap_or_default()),
-                CallerIdPart::Name => Cow::from(caller.name.as_deref().unwrap_or_default()),
-                CallerIdPart::All => Cow::from(caller::format(caller)),
-            };
-            return Some(match self.structural && text.contains(is_structural) {
-                true => text.replace(is_structural, "").into(),
-                false => text,
-            });
-        }
-        Some(match name {
-            "EXTEN" => Cow::from(walk.number.as_str()),
-            "CONTEXT" => Cow::from(walk.context()),
-            "CHANNEL" => Cow::from(walk.channel.as_str()),
-            "UNIQUEID" => Cow::from(walk.unique_id.as_str()),
-            "PRIORITY" => Cow::from(walk.priority.saturating_sub(1).to_string()),
-            _ => {
-                let own = walk.variables.get(name);
-                Cow::from(own.or_else(|| walk.plan.globals.get(name))?.as_str())
-            }
-        })
-    }
-}
-
-/// A priority, a label, or `+n` and `-n` counted from `here`.
-pub(super) fn wanted(place: &str, here: u32) -> Wanted<'_> {
-    let relative = |text: &str| text.parse::<u32>().ok();
-    let number = match place.as_bytes().first() {
-        Some(b'+') => relative(&place[1..]).map(|by| here.saturating_add(by)),
-        Some(b'-') => relative(&place[1..]).map(|by| here.saturating_sub(by)),
-        _ => place.parse::<u32>().ok(),
-    };
-    number.map_or(Wanted::Label(place), Wanted::Priority)
-}
-
-/// What a Goto to `place` looked for.
-pub(super) fn missing(place: &str) -> &'static str {
-    match wanted(place, 0) {
-        Wanted::Priority(_) => "priority",
-        Wanted::Label(_) => "label",
-    }
-}
-
-/// Whether a condition holds: a text that begins with a number, if that is not zero; any other, if there is any.
-fn is_true(condition: &str) -> bool {
-    let condition = condition.trim();
-    let digits = condition.strip_prefix('-').unwrap_or(condition);
-    let number_len = digits.bytes().take_while(u8::is_ascii_digit).count();
-    match number_len {
-        0 => !condition.is_empty(),
-        _ => digits.bytes().take(number_len).any(|digit| digit != b'0'),
-    }
-}
-
-fn status_name(status: DialStatus) -> &'static str {
-    match status {
-        DialStatus::Answer => "ANSWER",
-        DialStatus::Busy => "BUSY",
-        DialStatus::Congestion => "CONGESTION",
-        DialStatus::ChanUnavail => "CHANUNAVAIL",
-        DialStatus::NoAnswer => "NOANSWER",
-        DialStatus::Cancel => "CANCEL",
-    }
-}
+#[cfg(test)]
+mod tests;
