@@ -1,8 +1,12 @@
 //! The strict checker finds nothing in a clean call, and in each broken one exactly what is broken.
 
-use dataplane::wire::{EntryForm, FrameType, IaxSubclass as Iax, IeKind, MiniTimestamp, Subclass};
+use std::net::SocketAddr;
 
-use crate::captured::{Captured, Full, OURS, THEIRS, elements, new_600, trunk, ulaw};
+use dataplane::wire::{
+    ApparentAddr, EntryForm, FrameType, IaxSubclass as Iax, IeKind, MiniTimestamp, Subclass,
+};
+
+use crate::captured::{Captured, Full, OURS, SWITCH, THEIRS, elements, new_600, trunk, ulaw};
 
 /// Appends a proper end of a call by the switch.
 fn hangs_up(call: &mut Captured, at: u32, oseqno: u8, iseqno: u8) {
@@ -136,6 +140,10 @@ fn shapes_of_elements() {
         found(Iax::RegReq, &token_first),
         ["USERNAME in REGREQ: behind CALLTOKEN, which must be the last"]
     );
+    let (address, len) = ApparentAddr(SocketAddr::from(SWITCH)).emit();
+    let apparent = elements(|w| _ = w.raw(IeKind::ApparentAddr, &address[..len]));
+    let elsewhere = "APPARENT_ADDR in REGACK: not the address 127.0.0.2:4569 it goes to";
+    assert_eq!(found(Iax::RegAck, &apparent), [elsewhere]);
     let two = elements(|w| _ = w.u32(IeKind::Format, 6));
     assert_eq!(found(Iax::Accept, &two), ["ACCEPT does not name one format"]);
     let differ = elements(|w| {
@@ -366,6 +374,17 @@ fn each_wrap_has_its_full_frame() {
 }
 
 #[test]
+fn voice_does_not_go_back() {
+    let mut call = Captured::talking();
+    call.wait(400).sends_mini(520).sends_mini(400).sends_mini(300);
+    assert_found(&call, 10, "voice of call 16001 goes back by 220 ms");
+
+    let mut call = Captured::talking();
+    call.wait(400).sends_mini(520).sends(Full::voice(300, 2, 2));
+    assert_found(&call, 9, "voice of call 16001 goes back by 220 ms");
+}
+
+#[test]
 fn trunk_datagrams() {
     let found = |octets: &[&[u8]]| {
         let mut call = Captured::talking();
@@ -386,6 +405,10 @@ fn trunk_datagrams() {
     );
     let untimed = trunk(EntryForm::Untimed, 0, MiniTimestamp(140), &[OURS]);
     assert_eq!(found(&[&untimed]), one(8, "trunk entries without time-stamps"));
+    let back = found(&[&whole(5000, &[OURS]), &whole(4700, &[OURS])]);
+    assert_eq!(back, one(9, "trunk header time 4700 after 5000"));
+    let empty = [&whole(0, &[])[..], &[0, 0, 0x3e, 0x81, 0, 140]].concat();
+    assert_eq!(found(&[&empty]), one(8, "trunk entry of call 16001 without audio"));
     let two = whole(0, &[OURS; 2]);
     assert_eq!(found(&[&two[..200]]), one(8, "trunk entry past the end of its datagram"));
     assert_eq!(found(&[&two[..177]]), one(8, "3 octets behind the last trunk entry"));

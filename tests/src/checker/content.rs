@@ -1,7 +1,10 @@
 //! What one full frame must look like by itself, whatever went before it.
 
+use std::net::SocketAddr;
+
 use dataplane::wire::{
-    Capability, FrameType, FullFrame, HtmlSubclass, IaxSubclass, IeKind, Ies, versioned_mask,
+    ApparentAddr, Capability, FrameType, FullFrame, HtmlSubclass, IaxSubclass, IeKind, Ies,
+    versioned_mask,
 };
 
 use super::element;
@@ -34,12 +37,12 @@ pub(super) fn is_opener(subclass: Option<IaxSubclass>) -> bool {
 }
 
 /// Judges type, subclass and data. Of a frame captured in part (`whole` false) the data is not looked at.
-pub(super) fn check(frame: &FullFrame<'_>, whole: bool, log: &mut Log) {
+pub(super) fn check(frame: &FullFrame<'_>, peer: SocketAddr, whole: bool, log: &mut Log) {
     let subclass = frame.header().subclass;
     match frame.header().frame_type {
         FrameType::Iax => match subclass.as_iax() {
             IaxSubclass::Unknown(n) => log.wrong(format!("unknown IAX subclass {n}")),
-            known if whole => elements(known, frame, log),
+            known if whole => elements(known, frame, peer, log),
             _ => {}
         },
         FrameType::Control if !subclass.as_control().may_cross() => {
@@ -72,7 +75,7 @@ pub(super) fn check(frame: &FullFrame<'_>, whole: bool, log: &mut Log) {
 }
 
 /// Judges an IAX frame's information elements: sizes, kinds, order.
-fn elements(subclass: IaxSubclass, frame: &FullFrame<'_>, log: &mut Log) {
+fn elements(subclass: IaxSubclass, frame: &FullFrame<'_>, peer: SocketAddr, log: &mut Log) {
     let (belonging, needed) = element::belonging(subclass);
     let mut seen: Vec<IeKind> = Vec::new();
     for ie in frame.ies() {
@@ -85,6 +88,10 @@ fn elements(subclass: IaxSubclass, frame: &FullFrame<'_>, log: &mut Log) {
             log.wrong(format!("{named}: {error}"));
         } else if !belonging.contains(&ie.kind) {
             log.wrong(format!("{named}: does not belong there"));
+        }
+        let apparent = ApparentAddr::parse(ie.data).filter(|_| subclass == IaxSubclass::RegAck);
+        if ie.kind == IeKind::ApparentAddr && apparent.is_some_and(|told| told.0 != peer) {
+            log.wrong(format!("{named}: not the address {peer} it goes to"));
         }
         if seen.contains(&ie.kind) && !element::repeats(ie.kind) {
             log.wrong(format!("{named}: twice"));

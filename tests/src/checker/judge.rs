@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dataplane::wire::{
-    CallNumber, Frame, FullFrame, IaxSubclass as Iax, MiniTimestamp, TrunkFrame,
-};
+use dataplane::wire::{CallNumber, Frame, FullFrame, IaxSubclass as Iax, TrunkEntry, TrunkFrame};
 
 use super::Options;
 use super::content;
@@ -98,12 +96,14 @@ impl Judge<'_> {
         match Frame::parse(&packet.payload) {
             Ok(Frame::Full(frame)) => {
                 self.stats.full += 1;
-                content::check(&frame, packet.payload.len() == packet.len, &mut self.log);
+                content::check(&frame, peer, packet.payload.len() == packet.len, &mut self.log);
                 self.full(peer, &frame);
             }
             Ok(Frame::Mini(mini)) => {
                 self.stats.mini += 1;
-                self.voice(peer, Some(mini.source()), Carried::Mini, Some(mini.timestamp()));
+                let (source, timestamp) = (Some(mini.source()), Some(mini.timestamp()));
+                let entry = TrunkEntry { source, timestamp, payload: mini.payload() };
+                self.voice(peer, Carried::Mini, &entry);
             }
             Ok(Frame::Video(video)) => {
                 self.stats.mini += 1;
@@ -122,20 +122,21 @@ impl Judge<'_> {
         let (octets, len) = (&packet.payload, packet.len);
         for entry in self.trunks.send(peer, trunk, octets, len, self.options, &mut self.log) {
             self.stats.entries += 1;
-            self.voice(peer, entry.source, Carried::Entry, entry.timestamp);
+            self.voice(peer, Carried::Entry, &entry);
         }
     }
 
     fn voice(
         &mut self,
         peer: SocketAddr,
-        source: Option<CallNumber>,
         carried: Carried,
-        timestamp: Option<MiniTimestamp>,
+        TrunkEntry { source, timestamp, payload }: &TrunkEntry<'_>,
     ) {
         let number = source.map_or(0, CallNumber::get);
         match source.and_then(|source| self.legs.get_mut(&(peer, source))) {
-            Some(leg) => leg.send_voice(carried, timestamp, self.options.wrap_grace, &mut self.log),
+            Some(leg) => {
+                leg.send_voice(carried, *timestamp, payload, self.options.wrap_grace, &mut self.log)
+            }
             None => self.log.wrong(format!("{} of call {number}, which is none", carried.name())),
         }
     }

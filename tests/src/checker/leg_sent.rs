@@ -112,7 +112,9 @@ impl Leg {
         let answers = matches!(subclass, Some(Iax::Pong | Iax::LagRp));
         if header.frame_type == FrameType::Voice {
             self.check_carries_voice("full VOICE frame", log);
-            self.media.full_sent(header.timestamp, log.now);
+            if let Some(back) = self.media.full_sent(header.timestamp, log.now) {
+                log.wrong(format!("voice of call {} goes back by {back} ms", self.ours));
+            }
         } else if self.closed.is_some() || (self.ending && !answers) {
             log.wrong(format!("{name} after the end of the leg"));
         }

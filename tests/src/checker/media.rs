@@ -7,6 +7,9 @@ use dataplane::wire::{MiniTimestamp, Timestamp};
 use super::finding::Log;
 use super::leg::Leg;
 
+/// A relay passes on what it hears; talkers' own disorder stays below this.
+pub(super) const BACK_AT_MOST_MS: u32 = 200;
+
 /// How a voice frame without a number travelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carried {
@@ -43,16 +46,21 @@ impl Media {
         self.acknowledged = true;
     }
 
-    pub(super) fn full_sent(&mut self, timestamp: Timestamp, now: Duration) {
+    /// A full VOICE frame goes out; answers by how many milliseconds voice has gone back, if by too many.
+    #[must_use]
+    pub(super) fn full_sent(&mut self, timestamp: Timestamp, now: Duration) -> Option<u32> {
         self.full = Some(self.full.map_or(timestamp, |before| before.latest(timestamp)));
         self.unannounced = None;
-        self.voiced(timestamp, now);
+        self.voiced(timestamp, now)
     }
 
-    fn voiced(&mut self, timestamp: Timestamp, now: Duration) {
-        if self.newest.is_none_or(|(newest, _)| newest.is_before(timestamp)) {
+    fn voiced(&mut self, timestamp: Timestamp, now: Duration) -> Option<u32> {
+        let Some((newest, _)) = self.newest.filter(|(newest, _)| timestamp.is_before(*newest))
+        else {
             self.newest = Some((timestamp, now));
-        }
+            return None;
+        };
+        Some(newest.0.wrapping_sub(timestamp.0)).filter(|back| *back > BACK_AT_MOST_MS)
     }
 
     /// The 32 bits of a frame's 16, from the newest sent and the time gone by since.
@@ -69,10 +77,14 @@ impl Leg {
         &mut self,
         carried: Carried,
         mini: Option<MiniTimestamp>,
+        audio: &[u8],
         wrap_grace: Duration,
         log: &mut Log,
     ) {
         self.active = log.now;
+        if audio.is_empty() {
+            log.wrong(format!("{} of call {} without audio", carried.name(), self.ours));
+        }
         let violations = log.violations.len();
         if !self.media.start_told {
             self.check_carries_voice(carried.name(), log);
@@ -96,7 +108,9 @@ impl Leg {
     fn check_wrap(&mut self, mini: MiniTimestamp, full: Timestamp, grace: Duration, log: &mut Log) {
         let media = &mut self.media;
         let whole = media.whole(mini, full, log.now);
-        media.voiced(whole, log.now);
+        if let Some(back) = media.voiced(whole, log.now) {
+            log.wrong(format!("voice of call {} goes back by {back} ms", self.ours));
+        }
         let late = whole.is_before(full);
         if late || whole.0 >> 16 == full.0 >> 16 {
             return;

@@ -1,16 +1,17 @@
 //! Trunk datagrams of the switch to one peer.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use dataplane::wire::{EntryForm, TRUNK_HEADER_LEN, TrunkEntry, TrunkFrame};
 
 use super::Options;
 use super::finding::Log;
+use super::media::BACK_AT_MOST_MS;
 
-/// Peers that trunk frames went to. The header time 0 makes a receiver set its clock, so it may come once only.
+/// The last header time each peer was sent. The header time 0 makes a receiver set its clock, so it may come once only.
 #[derive(Debug, Default)]
-pub(super) struct Trunks(HashSet<SocketAddr>);
+pub(super) struct Trunks(HashMap<SocketAddr, u32>);
 
 impl Trunks {
     /// Judges the datagram as such and returns its whole entries; `len` is its whole length.
@@ -29,8 +30,13 @@ impl Trunks {
         if frame.form() == EntryForm::Untimed && options.timed_entries_only {
             log.wrong("trunk entries without time-stamps");
         }
-        if !self.0.insert(peer) && frame.time_ms() == 0 {
-            log.wrong("trunk header time 0 again");
+        let time_ms = frame.time_ms();
+        match self.0.insert(peer, time_ms) {
+            Some(_) if time_ms == 0 => log.wrong("trunk header time 0 again"),
+            Some(before) if before.saturating_sub(time_ms) > BACK_AT_MOST_MS => {
+                log.wrong(format!("trunk header time {time_ms} after {before}"));
+            }
+            _ => {}
         }
         let whole = octets.len() == len; // else the capture may have cut an entry
         let mut used = TRUNK_HEADER_LEN;
