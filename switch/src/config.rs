@@ -40,14 +40,14 @@ pub(crate) fn load(dir: &Path) -> Loaded {
 }
 
 impl Loaded {
-    /// Whether the switch must not run so.
-    pub(crate) fn is_refused(&self) -> bool {
-        is_refused(&self.diagnostics)
+    /// What the files say as far as they could be read, for telling more about them.
+    pub(crate) fn understood(&self) -> Option<&Parsed> {
+        self.parsed.as_ref()
     }
 
-    /// What the files say; `None` if there is an error.
+    /// What the files say; `None` if there is an error, and then the switch must not run.
     pub(crate) fn accepted(&self) -> Option<&Parsed> {
-        self.parsed.as_ref().filter(|_| !self.is_refused())
+        self.parsed.as_ref().filter(|_| !is_refused(&self.diagnostics))
     }
 
     /// Shows every diagnostic. Where nobody reads `output` any more there is nobody to tell, so its errors are
@@ -66,7 +66,7 @@ fn is_refused(diagnostics: &[Diagnostic]) -> bool {
 
 /// What the files say, as far as it can be told, and everything that is wrong with them.
 fn parse(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<Parsed> {
-    let (config, found) = conf::parse(sources);
+    let (config, found) = conf::parse_despite_errors(sources);
     diagnostics.extend(found);
     let Some(config) = config else {
         // Who can come in, and where, is not known: nothing in the dialplan counts as reached.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use control::Stats;
 use control::conf::{DataplaneConf, IoBackend};
 use crossbeam::channel::{Receiver, bounded};
 use dataplane::core_loop::CoreLinks;
@@ -76,9 +77,9 @@ impl Cores {
         Ok(Started { cores, links, backend })
     }
 
-    /// What the cores counted, as a line for the log.
-    pub(crate) fn totals(&self, signalling_refused: u64) -> String {
-        totals::line(&self.counters, signalling_refused)
+    /// What the cores and control counted, as a line for the log.
+    pub(crate) fn totals(&self, control: &Stats, sends_refused: u64) -> String {
+        totals::line(&self.counters, control, sends_refused)
     }
 
     /// Ends the threads and waits for them: at most one step each.

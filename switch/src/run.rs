@@ -64,7 +64,7 @@ fn serve(clock: Clock, parsed: &Parsed) -> Result<(), String> {
     if ended == Ended::TimedOut {
         tracing::warn!("some calls or registrations were left unanswered by their peers");
     }
-    tracing::info!("stopped: {}", cores.totals(control.refusals.total()));
+    tracing::info!("stopped: {}", cores.totals(&control.control.stats(), control.refusals.total()));
     drop(log);
     Ok(())
 }

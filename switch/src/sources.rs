@@ -16,7 +16,7 @@ pub(crate) fn read(dir: &Path) -> (Sources, Vec<Diagnostic>) {
         files_left: FILES_MAX,
     };
     if let Err(refusal) = reader.read_below(dir, DEPTH_MAX) {
-        reader.diagnostics.push(refusal);
+        reader.diagnostics.push(error(refusal, None));
     }
     (reader.sources, reader.diagnostics)
 }
@@ -50,8 +50,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads what is in `dir` and below. An error ends the whole reading: a bound is reached.
-    fn read_below(&mut self, dir: &Path, depth_left: usize) -> Result<(), Diagnostic> {
+    /// Reads what is in `dir` and below. An error, in words, ends the whole reading: a bound is reached.
+    fn read_below(&mut self, dir: &Path, depth_left: usize) -> Result<(), String> {
         let entries = match entries(dir) {
             Ok(entries) => entries,
             Err(error) => {
@@ -76,13 +76,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn read_file(&mut self, path: &Path, octets: u64) -> Result<(), Diagnostic> {
+    fn read_file(&mut self, path: &Path, octets: u64) -> Result<(), String> {
         self.files_left = self.files_left.checked_sub(1).ok_or_else(|| {
-            error(format!("more than {FILES_MAX} *.conf files below {}", self.dir.display()), None)
+            format!("more than {FILES_MAX} *.conf files below {}", self.dir.display())
         })?;
         self.octets_left = self.octets_left.checked_sub(octets).ok_or_else(|| {
             let below = self.dir.display();
-            error(format!("more than {} MiB of *.conf files below {below}", OCTETS_MAX >> 20), None)
+            format!("more than {} MiB of *.conf files below {below}", OCTETS_MAX >> 20)
         })?;
         match fs::read(path) {
             Ok(octets) => self.add(path, octets),

@@ -3,10 +3,12 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use control::Stats;
 use dataplane::counters::{CounterCells, Counters, DropReason};
 
-/// `datagrams_in=12 datagrams_out=9 dropped_malformed=3`: the sums over all cores that are not zero.
-pub(crate) fn line(cores: &[Arc<CounterCells>], signalling_refused: u64) -> String {
+/// `datagrams_in=12 datagrams_out=9 dropped_malformed=3`: what is not zero, summed over all cores, and what control
+/// counted; `sends_refused` are its datagrams that the kernel did not take.
+pub(crate) fn line(cores: &[Arc<CounterCells>], control: &Stats, sends_refused: u64) -> String {
     let counters: Vec<_> = cores.iter().map(|cells| cells.read()).collect();
     let sum = |count: &dyn Fn(&Counters) -> u64| counters.iter().map(count).sum::<u64>();
     let mut line = String::new();
@@ -25,7 +27,11 @@ pub(crate) fn line(cores: &[Arc<CounterCells>], signalling_refused: u64) -> Stri
     for &reason in DropReason::ALL {
         put(&format!("dropped_{}", reason.name()), sum(&|core| core.drops(reason)));
     }
-    put("signalling_refused", signalling_refused);
+    put("full_frames_malformed", control.malformed);
+    put("full_frames_stray", control.strays);
+    put("newcomers_refused", control.refused);
+    put("answers_limited", control.limited);
+    put("sends_refused", sends_refused);
     if line.is_empty() { "nothing was heard".to_owned() } else { line }
 }
 
@@ -44,8 +50,11 @@ mod tests {
             Arc::new(cells)
         };
         let cores = [cells(5, 0), cells(7, 2)];
-        assert_eq!(line(&cores, 0), "datagrams_in=12 dropped_malformed=2");
-        assert_eq!(line(&cores[..1], 3), "datagrams_in=5 signalling_refused=3");
-        assert_eq!(line(&[], 0), "nothing was heard");
+        let quiet = Stats::default();
+        assert_eq!(line(&cores, &quiet, 0), "datagrams_in=12 dropped_malformed=2");
+        assert_eq!(line(&cores[..1], &quiet, 3), "datagrams_in=5 sends_refused=3");
+        let strays = Stats { strays: 4, ..quiet };
+        assert_eq!(line(&[], &strays, 0), "full_frames_stray=4");
+        assert_eq!(line(&[], &quiet, 0), "nothing was heard");
     }
 }

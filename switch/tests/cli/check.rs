@@ -71,7 +71,8 @@ fn octets_that_are_not_utf8_are_shown_and_accepted() {
 
 #[test]
 fn every_command_explains_itself_and_others_are_refused() {
-    for command in [&["--help"][..], &["check", "--help"], &["run", "--help"]] {
+    for command in [&["--help"][..], &["check", "--help"], &["run", "--help"], &["demo", "--help"]]
+    {
         let ran = trunkline(command);
         assert_eq!(ran.status, Some(0));
         assert!(ran.stdout.contains("Usage: trunkline"), "{}", ran.stdout);
@@ -82,4 +83,37 @@ fn every_command_explains_itself_and_others_are_refused() {
     );
     assert_eq!(trunkline(&["chekc"]).status, Some(2));
     assert_eq!(trunkline(&["check"]).status, Some(2));
+}
+
+/// A host at `own` with one section that means the host at `other`.
+fn host(name: &str, section: (&str, &str), own: &str, other: &str, secret: &str) -> Dir {
+    let (section, username) = section;
+    let iax = format!(
+        "[general]\nbindaddr = {own}\n[{section}]\ntype = friend\nhost = {other}\n\
+         username = {username}\nsecret = {secret}\ncontext = in\n"
+    );
+    let extensions = format!("[in]\nexten => _X.,1,Dial(IAX2/{section}/${{EXTEN}})\n");
+    let files = [("iax.conf", iax.as_bytes()), ("extensions.conf", extensions.as_bytes())];
+    Dir::new(name, &files)
+}
+
+#[test]
+fn two_hosts_are_checked_against_each_other() {
+    let west = host("check-west", ("east", "west"), "192.0.2.1", "192.0.2.2", "right");
+    let east = host("check-east", ("west", "east"), "192.0.2.2", "192.0.2.1", "right");
+    let ran = trunkline(&["check", west.path(), east.path()]);
+    assert_eq!(ran.status, Some(0), "{}", ran.stdout);
+    let reached = "callers without a user name are, the first that fits:\n  [east] from its host";
+    assert!(ran.stdout.contains(&format!("{}: {reached}", west.path())), "{}", ran.stdout);
+
+    let other = host("check-other", ("west", "east"), "192.0.2.2", "192.0.2.1", "wrong");
+    let ran = trunkline(&["check", west.path(), other.path()]);
+    assert_eq!(ran.status, Some(2), "{}", ran.stdout);
+    let marked = format!(" ::: {}/iax.conf:3:2\n", other.path());
+    assert!(
+        ran.stdout.contains("has another secret") && ran.stdout.contains(&marked),
+        "{}",
+        ran.stdout
+    );
+    assert!(!ran.stdout.contains("wrong"), "{}", ran.stdout);
 }
