@@ -25,6 +25,10 @@ pub(crate) struct Onward<'a> {
 
 /// Sorts one sender's datagrams, each on its own: one receive may merge full, mini and trunk frames.
 pub(crate) fn sort(received: Received<'_>, onward: &mut Onward<'_>) {
+    if received.octets.is_empty() {
+        onward.counters.dropped(DropReason::Malformed); // a datagram of no octets has no segment either
+        return;
+    }
     let sender = onward.relays.peers.find(received.local, received.remote);
     for datagram in received.segments() {
         match Frame::parse(datagram) {
