@@ -72,8 +72,12 @@ impl fmt::Display for Refused {
 
 impl UringIo {
     /// Sets up the ring and starts to receive. Called on the core's own thread.
-    pub fn new(sockets: CoreSockets, doorbell: Doorbell) -> Result<Self, Refused> {
-        match Self::parts(&sockets, &doorbell) {
+    pub fn new(
+        sockets: CoreSockets,
+        doorbell: Doorbell,
+        receive_buffers: u16,
+    ) -> Result<Self, Refused> {
+        match Self::parts(&sockets, &doorbell, receive_buffers) {
             Ok((ring, receiver, sender, bell)) => Ok(Self {
                 ring,
                 receiver,
@@ -92,7 +96,7 @@ impl UringIo {
     pub fn probe() -> Result<(), Refused> {
         let none = CoreSockets::none();
         match Doorbell::new() {
-            Ok(doorbell) => Self::new(none, doorbell).map(drop),
+            Ok(doorbell) => Self::new(none, doorbell, 1).map(drop),
             Err(error) => Err(Refused { step: "make a doorbell", error, sockets: none }),
         }
     }
@@ -102,11 +106,12 @@ impl UringIo {
     fn parts(
         sockets: &CoreSockets,
         doorbell: &Doorbell,
+        receive_buffers: u16,
     ) -> Result<(Ring, Receiver, Sender, Bell), (&'static str, io::Error)> {
         let at = |step| move |error| (step, error);
         let mut ring = Ring::new().map_err(at("set up a ring"))?;
-        let mut receiver =
-            Receiver::new(&ring, sockets.len()).map_err(at("take receive buffers"))?;
+        let mut receiver = Receiver::new(&ring, sockets.len(), receive_buffers)
+            .map_err(at("take receive buffers"))?;
         let mut sender = Sender::new().map_err(at("take send slots"))?;
         let mut bell = Bell { armed: true, rang: false };
         receiver.arm(&mut ring, sockets);

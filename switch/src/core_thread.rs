@@ -25,6 +25,8 @@ pub(crate) struct Parts {
     /// What control sleeps on.
     pub(crate) control_bell: Doorbell,
     pub(crate) limits: CoreLimits,
+    /// Buffers of 64 KiB that io_uring receives into.
+    pub(crate) receive_buffers: u16,
     pub(crate) links: CoreLinks,
     /// Random.
     pub(crate) seed: u64,
@@ -98,8 +100,8 @@ const COMMANDS_PER_STEP: u32 = 64;
 /// On the core's own thread, so that the backend is this thread's and memory is touched first where it is used.
 fn open(parts: Parts) -> Result<(Core<AnyIo, impl FnMut()>, Ready), String> {
     placement::pin_current_thread(parts.cpu).map_err(|error| error.to_string())?;
-    let opened =
-        AnyIo::open(parts.io, parts.sockets, parts.bell).map_err(|error| error.to_string())?;
+    let opened = AnyIo::open(parts.io, parts.sockets, parts.bell, parts.receive_buffers)
+        .map_err(|error| error.to_string())?;
     let backend = match opened.io {
         AnyIo::Uring(_) => "io_uring",
         AnyIo::Mmsg(_) => "mmsg",

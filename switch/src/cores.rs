@@ -120,6 +120,7 @@ impl Cores {
             bell,
             control_bell: shared.control_bell.clone(),
             limits: core_thread::limits(conf),
+            receive_buffers: conf.receive_buffers,
             links,
             seed: seed::word()?,
             clock: shared.clock,

@@ -42,20 +42,30 @@ pub struct Opened {
 
 impl AnyIo {
     /// Opens a core's backend; called on the core's own thread, which alone may use it. Fails only where the backend
-    /// asked for cannot be had.
-    pub fn open(choice: IoChoice, sockets: CoreSockets, doorbell: Doorbell) -> io::Result<Opened> {
+    /// asked for cannot be had. io_uring gets `receive_buffers` of 64 KiB, rounded up to a power of two; recvmmsg needs
+    /// no more than its batch of 16.
+    pub fn open(
+        choice: IoChoice,
+        sockets: CoreSockets,
+        doorbell: Doorbell,
+        receive_buffers: u16,
+    ) -> io::Result<Opened> {
         let (sockets, reason) = match choice {
             IoChoice::Mmsg => (sockets, "mmsg, as asked".to_owned()),
-            IoChoice::Auto | IoChoice::IoUring => match UringIo::new(sockets, doorbell.clone()) {
-                Ok(io) => return Ok(Opened { io: Self::Uring(io), reason: "io_uring".to_owned() }),
-                Err(refused) if choice == IoChoice::IoUring => {
-                    return Err(io::Error::other(refused.to_string()));
+            IoChoice::Auto | IoChoice::IoUring => {
+                match UringIo::new(sockets, doorbell.clone(), receive_buffers) {
+                    Ok(io) => {
+                        return Ok(Opened { io: Self::Uring(io), reason: "io_uring".to_owned() });
+                    }
+                    Err(refused) if choice == IoChoice::IoUring => {
+                        return Err(io::Error::other(refused.to_string()));
+                    }
+                    Err(refused) => {
+                        let reason = format!("{refused}; using mmsg");
+                        (refused.sockets, reason)
+                    }
                 }
-                Err(refused) => {
-                    let reason = format!("{refused}; using mmsg");
-                    (refused.sockets, reason)
-                }
-            },
+            }
         };
         Ok(Opened { io: Self::Mmsg(MmsgIo::new(sockets, doorbell)?), reason })
     }
@@ -128,7 +138,7 @@ mod tests {
             let address = "127.0.0.1:0".parse().unwrap();
             let [auto, asked] = [IoChoice::Auto, IoChoice::IoUring].map(|choice| {
                 let mut sockets = Sockets::open(&[address], 1, &settings).unwrap();
-                AnyIo::open(choice, sockets.cores.remove(0), Doorbell::new().unwrap())
+                AnyIo::open(choice, sockets.cores.remove(0), Doorbell::new().unwrap(), 32)
             });
             let auto = auto.unwrap();
             assert!(matches!(auto.io, AnyIo::Mmsg(_)));

@@ -54,7 +54,7 @@ impl Side {
         sockets.cores[0].get_mut(FIRST).unwrap().segments = segments;
         let doorbell = Doorbell::new().unwrap();
         // Where the host forbids io_uring this fails and says why: a test passed over in silence tests nothing.
-        let opened = AnyIo::open(choice, sockets.cores.remove(0), doorbell.clone()).unwrap();
+        let opened = AnyIo::open(choice, sockets.cores.remove(0), doorbell.clone(), 32).unwrap();
         let (io, pool, counters) = (opened.io, Pool::new(BUFFERS), Counters::default());
         Self { io, doorbell, pool, counters, addresses, control: sockets.control }
     }
@@ -265,7 +265,7 @@ fn cores_on_threads_of_their_own_share_the_peers(choice: IoChoice) {
     let run = |(sockets, doorbell): (CoreSockets, Doorbell)| {
         let (stop, all) = (stop.clone(), all.clone());
         std::thread::spawn(move || {
-            let mut io = AnyIo::open(choice, sockets, doorbell).unwrap().io;
+            let mut io = AnyIo::open(choice, sockets, doorbell, 32).unwrap().io;
             let mut counters = Counters::default();
             while !stop.load(Ordering::Relaxed) {
                 io.wait(LONG);

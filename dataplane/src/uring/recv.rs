@@ -17,9 +17,8 @@ use crate::io::Received;
 use crate::net::{CoreSockets, GRO_SPACE, RAW_LEN, RECEIVE_LEN, decode, gro_segment_len};
 use crate::pages::Pages;
 
-/// Receive buffers of a core, a power of two; when all are full the rest waits in the sockets.
-const BUFFERS: u16 = 32;
-const _: () = assert!(BUFFERS.is_power_of_two());
+/// Most receive buffers the kernel takes in one ring.
+const BUFFERS_MAX: u16 = 1 << 15;
 
 /// Octets from one buffer to the next: a header of 16, name, control message and payload, in whole cache lines.
 const STRIDE: usize = (16 + RAW_LEN + GRO_SPACE + RECEIVE_LEN).next_multiple_of(64);
@@ -27,7 +26,9 @@ const STRIDE: usize = (16 + RAW_LEN + GRO_SPACE + RECEIVE_LEN).next_multiple_of(
 /// A core's receive buffers, and the standing requests that fill them.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    /// What the kernel takes buffers from: `BUFFERS` entries.
+    /// How many there are, a power of two; when all are full the rest waits in the sockets.
+    buffers: u16,
+    /// What the kernel takes buffers from: an entry for each.
     entries: Pages,
     payloads: Pages,
     /// A `msghdr` that says how much room name and control message have.
@@ -48,20 +49,22 @@ struct Filled {
 }
 
 impl Receiver {
-    pub(super) fn new(ring: &Ring, sockets: usize) -> io::Result<Self> {
+    pub(super) fn new(ring: &Ring, sockets: usize, buffers: u16) -> io::Result<Self> {
+        let buffers = buffers.clamp(1, BUFFERS_MAX).next_power_of_two();
         let mut receiver = Self {
-            entries: Pages::new(usize::from(BUFFERS) * size_of::<BufRingEntry>())?,
-            payloads: Pages::new(usize::from(BUFFERS) * STRIDE)?,
+            buffers,
+            entries: Pages::new(usize::from(buffers) * size_of::<BufRingEntry>())?,
+            payloads: Pages::new(usize::from(buffers) * STRIDE)?,
             template: Pages::new(size_of::<libc::msghdr>())?,
             tail: 0,
-            filled: VecDeque::with_capacity(usize::from(BUFFERS)),
+            filled: VecDeque::with_capacity(usize::from(buffers)),
             armed: vec![false; sockets],
         };
         // SAFETY: fresh pages, aligned and long enough, which nobody else knows yet.
         unsafe { receiver.template.at(0).cast::<libc::msghdr>().write(template()) };
         // SAFETY: the entries are as many as said; `UringIo` ends the ring before it frees them, or never frees them.
-        unsafe { ring.register_buffers(&receiver.entries, BUFFERS) }?;
-        for buffer in 0..BUFFERS {
+        unsafe { ring.register_buffers(&receiver.entries, buffers) }?;
+        for buffer in 0..buffers {
             receiver.put_back(buffer);
         }
         receiver.publish();
@@ -70,7 +73,7 @@ impl Receiver {
 
     /// Has every socket's request stand, as long as there is a buffer to answer it with.
     pub(super) fn arm(&mut self, ring: &mut Ring, sockets: &CoreSockets) {
-        if self.filled.len() == usize::from(BUFFERS) {
+        if self.filled.len() == usize::from(self.buffers) {
             return;
         }
         for ((local, socket), armed) in sockets.iter().zip(&mut self.armed) {
@@ -147,7 +150,7 @@ impl Receiver {
 
     /// Writes a buffer into the ring's next entry, which the kernel sees once published.
     fn put_back(&mut self, buffer: u16) {
-        let index = usize::from(self.tail % BUFFERS);
+        let index = usize::from(self.tail % self.buffers);
         let entry = self.entries.at(index * size_of::<BufRingEntry>()).cast::<BufRingEntry>();
         // SAFETY: aligned, inside, zeroed at first; there are no more buffers than entries, so the kernel has done
         // with this one. It never reads the octets of the first that are the tail, which are not written here.

@@ -27,7 +27,7 @@ pub(super) const KEYS: &[Key] = keys! {
         "Entries of the ring from control to each core." }
     "punt_ring_octets" in DATAPLANE: { Kind::Number(65_536, 1_073_741_824, "octets"), "4194304",
         "Octets of the ring from each core to control." }
-    "receive_buffers" in DATAPLANE: { Kind::Number(1, 4096, "buffers"), "64", "Receive buffers of 64 KiB per core." }
+    "receive_buffers" in DATAPLANE: { Kind::Number(1, 4096, "buffers"), "64", "Receive buffers of 64 KiB per core that io_uring fills, rounded up to a power of two; recvmmsg takes batches of 16." }
     "send_buffers" in DATAPLANE: { Kind::Number(1, 32_768, "buffers"), "256", "Send buffers of 64 KiB per core." }
     "socket_buffer" in DATAPLANE: { Kind::Number(65_536, 1_073_741_824, "octets"), "16777216",
         "Octets of socket buffer asked for, each way." }
