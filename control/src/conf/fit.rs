@@ -1,9 +1,8 @@
 //! Whether two hosts fit: what one says of the other against what the other says of itself.
 //!
 //! Addresses seldom tell which sections mean the other host (a host bound to the wildcard has none, NAT changes
-//! them), so a peer or `register` line is taken to mean the other host when, in this order, a name says so (its
-//! USERNAME or register user is a section there; the other host registers as it; it is called like the other host),
-//! its host is an address the other is bound to, or it is the only one there is.
+//! them), so a peer is taken to mean the other host when that goes by its name (registers or calls as it, or is
+//! called so) or is bound to its address; where none is, when the other host knows its USERNAME, or it is the only one.
 
 use std::collections::HashSet;
 

@@ -41,9 +41,14 @@ pub(super) struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     pub(super) fn new(near: Side<'a>, far: Side<'a>) -> Self {
-        let all = &near.config.peers;
-        let means = |peer: &Peer| all.len() == 1 || names(peer, far) || far.is_bound_to(&peer.host);
-        let peers: Vec<&Peer> = all.iter().map(|peer| &**peer).filter(|peer| means(peer)).collect();
+        let all = || near.config.peers.iter().map(|peer| &**peer);
+        let said = |peer: &&Peer| says_it_is(far, peer) || far.is_bound_to(&peer.host);
+        let mut peers: Vec<&Peer> = all().filter(said).collect();
+        if peers.is_empty() {
+            // A switch calls all its PBXes by one USERNAME, so that one is known there says least.
+            let only = near.config.peers.len() == 1;
+            peers = all().filter(|peer| only || knows_username(far, peer)).collect();
+        }
         let lines = &near.config.registers;
         let registers = lines
             .iter()
@@ -86,13 +91,19 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// Whether a name says that the peer is the far host.
-fn names(peer: &Peer, far: Side<'_>) -> bool {
+/// Whether the far host goes by the peer's name: registers or calls as it, or is called so itself.
+fn says_it_is(far: Side<'_>, peer: &Peer) -> bool {
+    let calls_as = |back: &Peer| back.username.as_deref() == Some(&peer.name);
+    far.config.registers.iter().any(|line| line.user == peer.name)
+        || far.config.peers.iter().any(|back| calls_as(back))
+        || is_name(far.name, &peer.name)
+}
+
+/// Whether the far host knows the name we call the peer by.
+fn knows_username(far: Side<'_>, peer: &Peer) -> bool {
     let known =
         |name: &str| far.config.users.iter().any(|user| user.name.eq_ignore_ascii_case(name));
     peer.username.as_deref().is_some_and(known)
-        || far.config.registers.iter().any(|line| line.user == peer.name)
-        || is_name(far.name, &peer.name)
 }
 
 /// Whether a host's name, perhaps the path of its directory, is `name`.

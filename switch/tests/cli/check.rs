@@ -117,3 +117,31 @@ fn two_hosts_are_checked_against_each_other() {
     );
     assert!(!ran.stdout.contains("wrong"), "{}", ran.stdout);
 }
+
+/// The worked interconnect is what newcomers copy: nothing may be wrong with it, nor between its hosts.
+#[test]
+fn the_example_is_clean_and_its_hosts_fit() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/interconnect");
+    let switch = format!("{examples}/trunkline");
+    for pbx in ["pbx-a", "pbx-b"] {
+        let ran = trunkline(&["check", &switch, &format!("{examples}/{pbx}")]);
+        assert_eq!(ran.status, Some(0), "{}", ran.stdout);
+        assert!(ran.stdout.ends_with("\n0 errors, 0 warnings\n"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("[pbx-a] from where it is registered"), "{}", ran.stdout);
+    }
+}
+
+/// Two hosts that name each other right and share no secret.
+#[test]
+fn hosts_that_do_not_fit_are_told_so() {
+    let far: &[(&str, &[u8])] = &[(
+        "iax.conf",
+        b"[general]\nregister => pbx-a:other@203.0.113.1\n[trunkline]\ntype=friend\nhost=203.0.113.1\n\
+          username=pbx-a\nsecret=other\ncontext=x\n",
+    )];
+    let far = Dir::new("check-far", far);
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/interconnect/trunkline");
+    let ran = trunkline(&["check", examples, far.path()]);
+    assert_eq!(ran.status, Some(2), "{}", ran.stdout);
+    assert!(ran.stdout.contains("[pbx-a] there has another secret"), "{}", ran.stdout);
+}
