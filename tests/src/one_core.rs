@@ -10,7 +10,8 @@ use std::time::Duration;
 use dataplane::core_loop::{Core, CoreLimits, CoreLinks};
 use dataplane::counters::{CounterCells, Counters, DropReason};
 use dataplane::handoff::{
-    Carriage, Command, PeerIndex, PeerSpec, RelayCells, RelayId, RelaySpec, SocketId, TrunkSpec,
+    Carriage, Command, PeerIndex, PeerSpec, Punt, RelayCells, RelayId, RelaySpec, SocketId,
+    TrunkSpec,
 };
 use dataplane::io::{Io, Outgoing, Received};
 use dataplane::pool::{BufId, Pool};
@@ -18,6 +19,8 @@ use dataplane::punts::{PuntReceiver, punt_ring};
 use dataplane::spsc::{Producer, ring};
 use dataplane::time::Instant;
 use dataplane::wire::{CallNumber, EntryForm, Timestamp};
+
+use crate::datagrams::{Voice, voices};
 
 /// The only local socket there is.
 pub const SOCKET: SocketId = SocketId(0);
@@ -71,6 +74,8 @@ pub struct BenchIo {
     pub sent: Vec<Sent>,
     /// Datagrams of them.
     pub datagrams_sent: u64,
+    /// How long the core asked to sleep, each time it did.
+    pub waits: Vec<Option<Duration>>,
     /// Whether buffers stay with the kernel.
     pub stuck: bool,
     under_way: Vec<BufId>,
@@ -111,7 +116,9 @@ impl Io for BenchIo {
         }
     }
 
-    fn wait(&mut self, _: Option<Duration>) {}
+    fn wait(&mut self, timeout: Option<Duration>) {
+        self.waits.push(timeout);
+    }
 }
 
 /// A core and the test's ends of all it is linked to.
@@ -164,6 +171,16 @@ impl OneCore {
         Self { core, commands, punts, cells, counts, rings, now_us: 1_000_000 }
     }
 
+    /// A core that knows peers 0 to 3, with trunk frames of the usual length and with time-stamps.
+    pub fn usual() -> Self {
+        let mut bench = Self::new(LIMITS, 1 << 17);
+        for peer in 0..4 {
+            bench.peer(peer, 1240, EntryForm::Timed);
+        }
+        bench.step_after(0);
+        bench
+    }
+
     /// The time.
     pub fn now(&self) -> Instant {
         Instant::from_micros(self.now_us)
@@ -199,6 +216,22 @@ impl OneCore {
     /// Everything sent since the last call.
     pub fn sent(&mut self) -> Vec<Sent> {
         core::mem::take(&mut self.core.io_mut().sent)
+    }
+
+    /// Every punt waiting, as (relay, time-stamp heard) of its voice.
+    ///
+    /// # Panics
+    /// If one is of something else.
+    pub fn punted_voice(&mut self) -> Vec<(u32, u32)> {
+        let mut all = Vec::new();
+        while let Some(voice) = self.punts.receive(|punt| match punt {
+            Punt::Voice { relay, heard, .. } => (relay.0, heard.0),
+            other => panic!("{other:?}"),
+        }) {
+            all.push(voice);
+        }
+        self.punts.release();
+        all
     }
 
     /// What went in has come out, is held, or was counted as a drop: `full_heard` full frames were among it.
@@ -239,4 +272,21 @@ pub fn relay(id: u32, near: u32, near_call: u16, far: u32, far_call: u16) -> Rel
         format: None,
         quelched: false,
     }
+}
+
+/// As [`relay`], heard from peer 0 and sent as mini frames.
+pub fn mini_relay(id: u32, near_call: u16, far: u32, far_call: u16) -> RelaySpec {
+    RelaySpec { carriage: Carriage::Mini, ..relay(id, 0, near_call, far, far_call) }
+}
+
+/// Every voice frame sent, each with the index of the peer it went to.
+pub fn all_voices(sent: &[Sent]) -> Vec<(u32, Voice)> {
+    let mut all = Vec::new();
+    for Sent { remote, datagrams } in sent {
+        let peer = (0..16).find(|peer| address(*peer) == *remote).expect("a known peer");
+        for datagram in datagrams {
+            all.extend(voices(datagram).0.into_iter().map(|voice| (peer, voice)));
+        }
+    }
+    all
 }

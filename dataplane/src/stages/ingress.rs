@@ -3,13 +3,15 @@
 //! Full frames go to control as they are, known sender or not. All the rest is voice of known peers, or is counted:
 //! nothing that a stranger sends costs more than one look at its address.
 
+use arrayvec::ArrayVec;
+
 use crate::counters::{Counters, DropReason};
-use crate::handoff::{PUNT_MAX, PeerIndex, Punt};
+use crate::handoff::{PUNT_MAX, PeerIndex, Punt, RelayId};
 use crate::io::Received;
 use crate::punts::PuntSender;
 use crate::relay::{RelayTable, Stamp};
 use crate::time::Instant;
-use crate::wire::{CallNumber, Frame, FrameError, TrunkFrame};
+use crate::wire::{CallNumber, Frame, FrameError, TrunkEntry, TrunkFrame};
 
 use super::egress::Egress;
 use super::relay::relay_voice;
@@ -35,8 +37,11 @@ pub(crate) fn sort(received: Received<'_>, onward: &mut Onward<'_>) {
             Ok(Frame::Trunk(frame)) => trunk(&received, sender, frame, onward),
             Ok(Frame::Mini(frame)) => {
                 onward.counters.voice_in += 1;
-                let stamp = Stamp::Low16(frame.timestamp());
-                voice(&received, sender, Some(frame.source()), stamp, frame.payload(), onward);
+                let (source, stamp) = (frame.source(), Stamp::Low16(frame.timestamp()));
+                match sender.and_then(|sender| onward.relays.find(sender, source)) {
+                    Some(id) => voice(id, stamp, frame.payload(), onward),
+                    None => unknown(&received, sender, Some(source), onward),
+                }
             }
             Ok(Frame::Full(_)) => full(&received, datagram, onward),
             Ok(Frame::Video(_)) => onward.counters.dropped(DropReason::Video),
@@ -68,50 +73,62 @@ fn trunk(
     frame: TrunkFrame<'_>,
     onward: &mut Onward<'_>,
 ) {
-    if sender.is_none() {
+    let Some(sender) = sender else {
         onward.counters.voice_in += 1;
         onward.counters.dropped(DropReason::NoRelay);
         return;
-    }
+    };
+    // Several relays are found before the first is worked on, so that their lines come from memory together.
+    let mut found = ArrayVec::<_, LOOKED_AHEAD>::new();
     for entry in frame.entries() {
         onward.counters.voice_in += 1;
-        match entry {
-            Ok(entry) => {
-                let stamp = entry.timestamp.map_or(Stamp::Untimed, Stamp::Low16);
-                voice(received, sender, entry.source, stamp, entry.payload, onward);
-            }
-            Err(_) => onward.counters.dropped(DropReason::EntryCut),
+        let Ok(TrunkEntry { source, timestamp, payload }) = entry else {
+            onward.counters.dropped(DropReason::EntryCut);
+            continue;
+        };
+        let Some(id) = source.and_then(|source| onward.relays.find(sender, source)) else {
+            unknown(received, Some(sender), source, onward);
+            continue;
+        };
+        found.push((id, timestamp.map_or(Stamp::Untimed, Stamp::Low16), payload));
+        if found.is_full() {
+            found.drain(..).for_each(|(id, stamp, audio)| voice(id, stamp, audio, onward));
         }
     }
+    found.drain(..).for_each(|(id, stamp, audio)| voice(id, stamp, audio, onward));
 }
 
-/// One voice frame, already counted as heard.
+/// Entries of a trunk frame found at a time: a frame of the usual length has 7 of G.711.
+const LOOKED_AHEAD: usize = 8;
+
+/// One voice frame of a relay, already counted as heard.
 #[inline]
-fn voice(
-    received: &Received<'_>,
-    sender: Option<PeerIndex>,
-    source: Option<CallNumber>,
-    stamp: Stamp,
-    audio: &[u8],
-    onward: &mut Onward<'_>,
-) {
+fn voice(id: RelayId, stamp: Stamp, audio: &[u8], onward: &mut Onward<'_>) {
     let Onward { now, relays, egress, punts, counters } = onward;
-    let (Some(sender), Some(source)) = (sender, source) else {
-        counters.dropped(DropReason::NoRelay);
-        return;
+    let relayed = match relays.get(id) {
+        Some(found) => relay_voice(found, stamp, audio, *now, egress, punts, counters),
+        None => Err(DropReason::NoRelay),
     };
-    let Some(found) = relays.find(sender, source) else {
-        counters.dropped(DropReason::NoRelay);
-        stray(received, sender, source, onward);
-        return;
-    };
-    if let Err(reason) = relay_voice(found, stamp, audio, *now, egress, punts, counters) {
+    if let Err(reason) = relayed {
         counters.dropped(reason);
     }
 }
 
-/// Tells control of voice it may have to move here from another core; not often, for it may be anybody's.
+/// One voice frame that no relay hears, already counted as heard.
 #[cold]
+fn unknown(
+    received: &Received<'_>,
+    sender: Option<PeerIndex>,
+    source: Option<CallNumber>,
+    onward: &mut Onward<'_>,
+) {
+    onward.counters.dropped(DropReason::NoRelay);
+    if let (Some(sender), Some(source)) = (sender, source) {
+        stray(received, sender, source, onward);
+    }
+}
+
+/// Tells control of voice it may have to move here from another core; not often, for it may be anybody's.
 fn stray(received: &Received<'_>, sender: PeerIndex, source: CallNumber, onward: &mut Onward<'_>) {
     let peers = &mut onward.relays.peers;
     let Received { local, remote, .. } = *received;
