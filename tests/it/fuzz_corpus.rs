@@ -157,7 +157,7 @@ fn garbled_files_upset_no_parser() {
 const GARBLED: usize = 2000;
 
 /// Marsaglia's xorshift: the same noise each run.
-struct Noise(u64);
+pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
     fn next(&mut self) -> u64 {
@@ -167,11 +167,11 @@ impl Noise {
         self.0
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
 
-    fn octet(&mut self) -> u8 {
+    pub(crate) fn octet(&mut self) -> u8 {
         (self.next() >> 24) as u8
     }
 }

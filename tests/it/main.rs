@@ -3,6 +3,7 @@
 mod capture_files;
 mod captured;
 mod checker;
+mod fuzz_control;
 mod fuzz_corpus;
 mod source;
 mod tidy;

@@ -2,8 +2,9 @@
 //!
 //! Reads both directions, so that every answer can be held against its question. It knows the protocol and nothing
 //! of the switch's insides. The capture must be taken next to the switch, once per datagram, and start before the
-//! first call: what the capture lost, the checker takes for never sent. Encrypted calls and the continuity of the
-//! audio itself are not judged here.
+//! first call: what the capture lost, the checker takes for never sent. On the captured device UDP segmentation and
+//! GRO must be off (`ethtool -K DEVICE tx-udp-segmentation off gro off`), so that a record holds one datagram.
+//! Encrypted calls and the continuity of the audio itself are not judged here.
 
 mod content;
 mod element;
