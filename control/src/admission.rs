@@ -228,28 +228,28 @@ impl Control {
     pub(crate) fn over_limit(&self, ip: IpAddr) -> Option<String> {
         let legs = self.associations.legs_of(ip);
         let general = &self.config.general;
-        let peer = self.peers.iter().filter(|peer| peer.address.is_some_and(|at| at.ip() == ip));
-        let of_peer =
-            peer.map(|peer| match (peer.config.max_call_numbers, general.max_call_numbers) {
-                (Some(limit), _) | (None, MaxCallNumbers::Limit(limit)) => {
-                    (limit, "maxcallnumbers")
-                }
-                (None, MaxCallNumbers::Default) if peer.config.trunk => {
-                    (general.trunk_max_call_numbers, "trunk_max_call_numbers")
-                }
-                (None, MaxCallNumbers::Default) => (STRANGER_LEGS, "maxcallnumbers"),
-            });
+        let of_peer = self.peers.at_ip(ip).filter_map(|peer| peer.config.max_call_numbers).max();
         let of_range = || {
             let covering =
                 self.config.call_number_limits.iter().filter(|(net, _)| net.contains(&ip));
-            let longest = covering.max_by_key(|(net, _)| net.prefix_len());
-            longest.map(|(_, limit)| (*limit, "callnumberlimits"))
+            covering.max_by_key(|(net, _)| net.prefix_len()).map(|(_, limit)| *limit)
         };
-        let (limit, name) =
-            of_peer.max().or_else(of_range).unwrap_or(match general.max_call_numbers {
-                MaxCallNumbers::Limit(limit) => (limit, "maxcallnumbers"),
-                MaxCallNumbers::Default => (STRANGER_LEGS, "maxcallnumbers"),
-            });
+        let written = of_peer
+            .map(|limit| (limit, "maxcallnumbers"))
+            .or_else(|| of_range().map(|limit| (limit, "callnumberlimits")));
+        let trunks = self.peers.at_ip(ip).filter(|peer| peer.config.trunk).count() as u32;
+        let (limit, name) = match (written, general.max_call_numbers) {
+            (Some(written), _) => written,
+            (None, MaxCallNumbers::Limit(limit)) => (limit, "maxcallnumbers"),
+            (None, MaxCallNumbers::Default) if trunks > 0 => {
+                // A trunk's numbers return after 5 s where they must: those at rest are no burden to anybody.
+                let (legs, limit) = (legs.live, trunks * u32::from(general.trunk_max_call_numbers));
+                return (legs >= limit)
+                    .then(|| format!("{ip} has {legs} legs; trunk_max_call_numbers is {limit}"));
+            }
+            (None, MaxCallNumbers::Default) => (STRANGER_LEGS, "maxcallnumbers"),
+        };
+        let legs = legs.live + legs.resting;
         (legs >= u32::from(limit)).then(|| {
             format!("{ip} has {legs} legs, those at rest for a minute included; {name} is {limit}")
         })
