@@ -39,7 +39,9 @@ impl Control {
         let header = *heard.frame.header();
         match (heard.iax(), header.destination) {
             (Some(IaxSubclass::Poke), None) => {
-                if self.strangers.allows(now, from.1.ip()) {
+                // Whoever forges a peer's address must not use up the answers by which that peer knows us alive.
+                let known = self.peers.at(from.1).next().is_some();
+                if known || self.strangers.allows(now, from.1.ip()) {
                     self.send_stateless(core, from, &header, IaxSubclass::Pong, &[]);
                 } else {
                     self.stats.limited += 1;
@@ -61,7 +63,13 @@ impl Control {
 
     /// A frame of a call that does not exist (any more). INVAL helps Yate and libiax2 drop dead calls; only those we
     /// know by configuration or registration get it, and never in answer to one.
-    fn stray(&mut self, now: Instant, core: CoreId, from: Address, heard: &HeardFrame<'_>) {
+    pub(crate) fn stray(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        heard: &HeardFrame<'_>,
+    ) {
         self.stats.strays += 1;
         let header = *heard.frame.header();
         let answerable = heard.iax().is_none_or(|subclass| {
