@@ -170,10 +170,7 @@ impl Control {
                 self.send_stateless(core, from, &header, IaxSubclass::CallToken, &token);
                 Token::Dealt
             }
-            Some(token) if self.tokens.is_valid(now, from.1, token) => {
-                self.token_was_valid(heard, calling);
-                Token::Valid
-            }
+            Some(token) if self.tokens.is_valid(now, from.1, token) => Token::Valid,
             Some(_) => {
                 self.refuse(now, core, from, heard, refusal);
                 let text = format!("{} sent a wrong or expired call token", from.1);
@@ -215,20 +212,6 @@ impl Control {
             None => {
                 !self.config.general.call_token_optional.iter().any(|net| net.contains(&source))
             }
-        }
-    }
-
-    /// `requirecalltoken=auto` means yes from the first valid token on.
-    fn token_was_valid(&mut self, heard: &HeardFrame<'_>, calling: bool) {
-        let name = heard.elements.named_user().unwrap_or(b"guest");
-        let name = std::str::from_utf8(name).unwrap_or_default();
-        let known = if calling {
-            self.users.contains_key(name)
-        } else {
-            self.peers.by_name(name).is_some()
-        };
-        if known {
-            self.peers.tokens_proved(name);
         }
     }
 

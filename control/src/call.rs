@@ -275,6 +275,7 @@ impl Control {
         how: Ending,
     ) {
         let Some(key) = self.legs.get(leg).and_then(|leg| leg.call) else {
+            self.unrouted_ended(now, leg, cause, why.unwrap_or("the caller left"));
             return self.end_leg(now, leg, how);
         };
         let Some(call) = self.calls.get(key) else { return self.end_leg(now, leg, how) };

@@ -176,12 +176,13 @@ impl Peers {
         before
     }
 
-    /// Whether the section of this name has sent a valid call token since we started.
+    /// Whether whoever may use the section of this name has sent a valid call token since we started.
     pub(crate) fn has_proved_tokens(&self, name: &str) -> bool {
         self.proved_tokens.contains(name)
     }
 
-    /// The section of this name has sent a valid call token. Only configured names come here, so the set is bounded.
+    /// Who has just proved to be the section of this name came with a valid call token. Sooner would let anybody lock
+    /// out a phone without tokens by its name. Only configured names come here, so the set is bounded.
     pub(crate) fn tokens_proved(&mut self, name: &str) {
         if !self.proved_tokens.contains(name) {
             self.proved_tokens.insert(name.to_owned());

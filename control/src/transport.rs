@@ -429,6 +429,10 @@ impl Control {
                 self.release(now, key, false);
                 self.probe_unanswered(now, peer);
             }
+            Work::Registrar(_) => {
+                self.registrar_left(now, key, why);
+                self.release(now, key, false);
+            }
             _ => self.release(now, key, false),
         }
     }
