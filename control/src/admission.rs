@@ -39,7 +39,9 @@ impl Control {
         let header = *heard.frame.header();
         match (heard.iax(), header.destination) {
             (Some(IaxSubclass::Poke), None) => {
-                if self.strangers.allows(now, from.1.ip()) {
+                // Whoever forges a peer's address must not use up the answers by which that peer knows us alive.
+                let known = self.peers.at(from.1).next().is_some();
+                if known || self.strangers.allows(now, from.1.ip()) {
                     self.send_stateless(core, from, &header, IaxSubclass::Pong, &[]);
                 } else {
                     self.stats.limited += 1;
@@ -61,7 +63,13 @@ impl Control {
 
     /// A frame of a call that does not exist (any more). INVAL helps Yate and libiax2 drop dead calls; only those we
     /// know by configuration or registration get it, and never in answer to one.
-    fn stray(&mut self, now: Instant, core: CoreId, from: Address, heard: &HeardFrame<'_>) {
+    pub(crate) fn stray(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        heard: &HeardFrame<'_>,
+    ) {
         self.stats.strays += 1;
         let header = *heard.frame.header();
         let answerable = heard.iax().is_none_or(|subclass| {
@@ -162,10 +170,7 @@ impl Control {
                 self.send_stateless(core, from, &header, IaxSubclass::CallToken, &token);
                 Token::Dealt
             }
-            Some(token) if self.tokens.is_valid(now, from.1, token) => {
-                self.token_was_valid(heard, calling);
-                Token::Valid
-            }
+            Some(token) if self.tokens.is_valid(now, from.1, token) => Token::Valid,
             Some(_) => {
                 self.refuse(now, core, from, heard, refusal);
                 let text = format!("{} sent a wrong or expired call token", from.1);
@@ -210,46 +215,32 @@ impl Control {
         }
     }
 
-    /// `requirecalltoken=auto` means yes from the first valid token on.
-    fn token_was_valid(&mut self, heard: &HeardFrame<'_>, calling: bool) {
-        let name = heard.elements.named_user().unwrap_or(b"guest");
-        let name = std::str::from_utf8(name).unwrap_or_default();
-        let known = if calling {
-            self.users.contains_key(name)
-        } else {
-            self.peers.by_name(name).is_some()
-        };
-        if known {
-            self.peers.tokens_proved(name);
-        }
-    }
-
     /// Which limit on its legs an address has reached, if any.
     pub(crate) fn over_limit(&self, ip: IpAddr) -> Option<String> {
         let legs = self.associations.legs_of(ip);
         let general = &self.config.general;
-        let peer = self.peers.iter().filter(|peer| peer.address.is_some_and(|at| at.ip() == ip));
-        let of_peer =
-            peer.map(|peer| match (peer.config.max_call_numbers, general.max_call_numbers) {
-                (Some(limit), _) | (None, MaxCallNumbers::Limit(limit)) => {
-                    (limit, "maxcallnumbers")
-                }
-                (None, MaxCallNumbers::Default) if peer.config.trunk => {
-                    (general.trunk_max_call_numbers, "trunk_max_call_numbers")
-                }
-                (None, MaxCallNumbers::Default) => (STRANGER_LEGS, "maxcallnumbers"),
-            });
+        let of_peer = self.peers.at_ip(ip).filter_map(|peer| peer.config.max_call_numbers).max();
         let of_range = || {
             let covering =
                 self.config.call_number_limits.iter().filter(|(net, _)| net.contains(&ip));
-            let longest = covering.max_by_key(|(net, _)| net.prefix_len());
-            longest.map(|(_, limit)| (*limit, "callnumberlimits"))
+            covering.max_by_key(|(net, _)| net.prefix_len()).map(|(_, limit)| *limit)
         };
-        let (limit, name) =
-            of_peer.max().or_else(of_range).unwrap_or(match general.max_call_numbers {
-                MaxCallNumbers::Limit(limit) => (limit, "maxcallnumbers"),
-                MaxCallNumbers::Default => (STRANGER_LEGS, "maxcallnumbers"),
-            });
+        let written = of_peer
+            .map(|limit| (limit, "maxcallnumbers"))
+            .or_else(|| of_range().map(|limit| (limit, "callnumberlimits")));
+        let trunks = self.peers.at_ip(ip).filter(|peer| peer.config.trunk).count() as u32;
+        let (limit, name) = match (written, general.max_call_numbers) {
+            (Some(written), _) => written,
+            (None, MaxCallNumbers::Limit(limit)) => (limit, "maxcallnumbers"),
+            (None, MaxCallNumbers::Default) if trunks > 0 => {
+                // A trunk's numbers return after 5 s where they must: those at rest are no burden to anybody.
+                let (legs, limit) = (legs.live, trunks * u32::from(general.trunk_max_call_numbers));
+                return (legs >= limit)
+                    .then(|| format!("{ip} has {legs} legs; trunk_max_call_numbers is {limit}"));
+            }
+            (None, MaxCallNumbers::Default) => (STRANGER_LEGS, "maxcallnumbers"),
+        };
+        let legs = legs.live + legs.resting;
         (legs >= u32::from(limit)).then(|| {
             format!("{ip} has {legs} legs, those at rest for a minute included; {name} is {limit}")
         })

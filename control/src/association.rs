@@ -53,7 +53,17 @@ pub(crate) struct Association {
     by_theirs: HashMap<u16, Key, FixedState>,
     fresh_next: u16,
     fresh_left: u16,
-    rested: VecDeque<u16>,
+    /// Numbers at rest or rested, the one that ended first in front: those whose end both sides know, and the others.
+    /// Two queues, or one end that was never acknowledged would keep all behind it from an early return.
+    acknowledged: VecDeque<u16>,
+    unacknowledged: VecDeque<u16>,
+}
+
+/// How many legs an address has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Legs {
+    pub(crate) live: u32,
+    pub(crate) resting: u32,
 }
 
 /// What a full frame's numbers find.
@@ -74,7 +84,7 @@ pub(crate) struct Associations {
     free: Vec<u32>,
     bound: u32,
     by_address: HashMap<(SocketId, SocketAddr), u32, FixedState>,
-    legs_by_ip: HashMap<IpAddr, u32, FixedState>,
+    legs_by_ip: HashMap<IpAddr, Legs, FixedState>,
     /// Numbers at rest, the one that ended first in front.
     resting: VecDeque<(Instant, u32, u16)>,
     hasher: FixedState,
@@ -127,7 +137,8 @@ impl Associations {
             by_theirs: HashMap::with_hasher(self.hasher.clone()),
             fresh_next: FIRST_NUMBER + random.below(u32::from(NUMBERS)) as u16,
             fresh_left: NUMBERS,
-            rested: VecDeque::new(),
+            acknowledged: VecDeque::new(),
+            unacknowledged: VecDeque::new(),
         }));
         self.by_address.insert((local, remote), index);
         Some(PeerIndex(index))
@@ -149,9 +160,9 @@ impl Associations {
         }
     }
 
-    /// Legs of an IP address, those at rest included.
-    pub(crate) fn legs_of(&self, ip: IpAddr) -> u32 {
-        self.legs_by_ip.get(&ip).copied().unwrap_or(0)
+    /// Legs of an IP address.
+    pub(crate) fn legs_of(&self, ip: IpAddr) -> Legs {
+        self.legs_by_ip.get(&ip).copied().unwrap_or_default()
     }
 
     /// Gives a leg one of our numbers, the longest rested; `None` if all are in use or too fresh from it.
@@ -165,20 +176,33 @@ impl Associations {
         let (number, was_resting) = association.take_number(now)?;
         association.slots.insert(number.get(), Slot::Live(leg));
         let ip = association.remote.ip();
-        if !was_resting {
-            *self.legs_by_ip.entry(ip).or_insert(0) += 1;
-        }
+        let legs = self.legs_by_ip.entry(ip).or_default();
+        legs.live += 1;
+        legs.resting -= u32::from(was_resting);
         Some(number)
     }
 
     /// A leg's number goes to rest. The pair is forgotten with its last number.
     pub(crate) fn rest(&mut self, index: PeerIndex, ours: CallNumber, tombstone: Tombstone) {
         let association = self.get_mut(index);
-        if let Some(theirs) = tombstone.theirs {
-            association.by_theirs.remove(&theirs.get());
+        let Some(Slot::Live(leg)) = association.slots.insert(ours.get(), Slot::Resting(tombstone))
+        else {
+            unreachable!("a leg's number rests once");
+        };
+        if let Some(theirs) = tombstone.theirs.map(CallNumber::get)
+            && association.by_theirs.get(&theirs) == Some(&leg)
+        {
+            association.by_theirs.remove(&theirs); // unless the peer has begun another call with it
         }
-        association.slots.insert(ours.get(), Slot::Resting(tombstone));
-        association.rested.push_back(ours.get());
+        if tombstone.acknowledged {
+            association.acknowledged.push_back(ours.get());
+        } else {
+            association.unacknowledged.push_back(ours.get());
+        }
+        let ip = association.remote.ip();
+        let legs = self.legs_by_ip.entry(ip).or_default();
+        legs.live -= 1;
+        legs.resting += 1;
         self.resting.push_back((tombstone.ended, index.0, ours.get()));
     }
 
@@ -201,8 +225,8 @@ impl Associations {
             let (local, remote) = (association.local, association.remote);
             let over = association.slots.is_empty();
             if let Some(legs) = self.legs_by_ip.get_mut(&remote.ip()) {
-                *legs -= 1;
-                if *legs == 0 {
+                legs.resting -= 1;
+                if *legs == Legs::default() {
                     self.legs_by_ip.remove(&remote.ip());
                 }
             }
@@ -268,19 +292,26 @@ impl Association {
                 if number >= CallNumber::MAX.get() { FIRST_NUMBER } else { number + 1 };
             return CallNumber::from_wire(number).map(|number| (number, false));
         }
-        let number = *self.rested.front()?;
-        let was_resting = match self.slots.get(&number) {
-            Some(Slot::Resting(tombstone)) => {
-                let rest = if tombstone.acknowledged { REST_MIN } else { REST };
-                if now < tombstone.ended + rest {
-                    return None;
-                }
-                true
+        let ended = |queue: &VecDeque<u16>| queue.front().map(|number| self.rest_of(*number));
+        let acknowledged = ended(&self.acknowledged).filter(|(at, _)| now >= *at + REST_MIN);
+        let unacknowledged = ended(&self.unacknowledged).filter(|(at, _)| now >= *at + REST);
+        let (queue, was_resting) = match (acknowledged, unacknowledged) {
+            (Some((at, resting)), other) if other.is_none_or(|(other, _)| at <= other) => {
+                (&mut self.acknowledged, resting)
             }
-            _ => false,
+            (_, Some((_, resting))) => (&mut self.unacknowledged, resting),
+            (_, None) => return None,
         };
-        self.rested.pop_front();
+        let number = queue.pop_front()?;
         CallNumber::from_wire(number).map(|number| (number, was_resting))
+    }
+
+    /// When a number went to rest (long ago, if its rest is over), and whether it is resting still.
+    fn rest_of(&self, number: u16) -> (Instant, bool) {
+        match self.slots.get(&number) {
+            Some(Slot::Resting(tombstone)) => (tombstone.ended, true),
+            _ => (Instant::from_micros(0), false),
+        }
     }
 }
 
@@ -311,16 +342,16 @@ mod tests {
         let mut sorted: Vec<u16> = numbers.iter().map(|number| number.get()).collect();
         sorted.sort_unstable();
         assert_eq!(sorted, (2..=32_767).collect::<Vec<u16>>());
-        assert_eq!(all.legs_of(remote.ip()), 32_766);
+        assert_eq!(all.legs_of(remote.ip()), Legs { live: 32_766, resting: 0 });
 
         all.rest(pair, numbers[7], tombstone(at(1000), true));
         all.rest(pair, numbers[3], tombstone(at(1500), false));
         assert_eq!(all.number_for(at(5999), pair, leg), None, "too fresh");
         assert_eq!(all.number_for(at(6000), pair, leg), Some(numbers[7]));
         assert_eq!(all.number_for(at(61_000), pair, leg), None, "its end was not acknowledged");
-        assert_eq!(all.legs_of(remote.ip()), 32_766);
+        assert_eq!(all.legs_of(remote.ip()), Legs { live: 32_765, resting: 1 });
         all.wake_rested(at(61_500));
-        assert_eq!(all.legs_of(remote.ip()), 32_765);
+        assert_eq!(all.legs_of(remote.ip()), Legs { live: 32_765, resting: 0 });
         assert_eq!(all.number_for(at(61_500), pair, leg), Some(numbers[3]));
     }
 
@@ -343,7 +374,38 @@ mod tests {
         let other = "192.0.2.2:4569".parse().unwrap();
         assert_eq!(all.find_or_make(SocketId(0), other, CoreId(0), random), None, "at the bound");
         all.wake_rested(at(60_001));
-        assert_eq!((all.find(SocketId(0), remote), all.legs_of(remote.ip())), (None, 0));
+        let none = (None, Legs::default());
+        assert_eq!((all.find(SocketId(0), remote), all.legs_of(remote.ip())), none);
         assert!(all.find_or_make(SocketId(0), other, CoreId(0), random).is_some());
+    }
+    #[test]
+    fn an_end_never_acknowledged_keeps_no_other_number_from_its_return() {
+        let mut all = Associations::new(1, 9);
+        let remote: SocketAddr = "192.0.2.1:4569".parse().unwrap();
+        let random = &mut Random::new(&[3; 32]);
+        let pair = all.find_or_make(SocketId(0), remote, CoreId(0), random).unwrap();
+        let leg = Slab::new(1).insert_with(|_| ()).unwrap();
+        let mut numbers = Vec::new();
+        numbers.extend(std::iter::from_fn(|| all.number_for(at(0), pair, leg)));
+        all.rest(pair, numbers[0], tombstone(at(1000), false));
+        all.rest(pair, numbers[1], tombstone(at(1001), true));
+        assert_eq!(all.number_for(at(6001), pair, leg), Some(numbers[1]));
+        assert_eq!(all.number_for(at(6001), pair, leg), None);
+        assert_eq!(all.number_for(at(61_000), pair, leg), Some(numbers[0]));
+    }
+
+    #[test]
+    fn a_number_of_the_peer_that_began_another_call_is_not_forgotten_with_the_first() {
+        let mut all = Associations::new(1, 9);
+        let remote: SocketAddr = "192.0.2.1:4569".parse().unwrap();
+        let random = &mut Random::new(&[3; 32]);
+        let pair = all.find_or_make(SocketId(0), remote, CoreId(0), random).unwrap();
+        let mut legs = Slab::new(2);
+        let (old, new) = (legs.insert_with(|_| ()).unwrap(), legs.insert_with(|_| ()).unwrap());
+        let ours = all.number_for(at(0), pair, old).unwrap();
+        all.get_mut(pair).learn_theirs(CallNumber::MAX, old);
+        all.get_mut(pair).learn_theirs(CallNumber::MAX, new);
+        all.rest(pair, ours, Tombstone { theirs: Some(CallNumber::MAX), ..tombstone(at(1), true) });
+        assert_eq!(all.get(pair).find(at(2), None, CallNumber::MAX), Found::Leg(new));
     }
 }

@@ -27,13 +27,15 @@ impl Challenge {
 
     /// Whether `answer` is the MD5 of this challenge and one of `secrets`, in hex of either case.
     ///
-    /// All secrets are tried, whichever fits, so that the time tells nothing.
+    /// All secrets are tried, whichever fits, and one that never fits where there are none, so that the time tells
+    /// nothing.
     pub(crate) fn is_met_by(&self, answer: &[u8], secrets: &[Secret]) -> bool {
         let Some(answer) = from_hex(answer) else { return false };
-        let met = secrets.iter().fold(Choice::from(0), |met, secret| {
-            met | md5_of(&self.0, secret).as_slice().ct_eq(answer.as_slice())
-        });
-        met.into()
+        let fits = |secret: &[u8]| md5_of(&self.0, secret).as_slice().ct_eq(answer.as_slice());
+        if secrets.is_empty() {
+            return (fits(b"nobody") & Choice::from(0)).into();
+        }
+        secrets.iter().fold(Choice::from(0), |met, secret| met | fits(secret.reveal())).into()
     }
 }
 
@@ -41,16 +43,16 @@ impl Challenge {
 pub(crate) fn answer(challenge: &[u8], secret: &Secret) -> [u8; 32] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut out = [0; 32];
-    for (pair, octet) in out.chunks_exact_mut(2).zip(md5_of(challenge, secret)) {
+    for (pair, octet) in out.chunks_exact_mut(2).zip(md5_of(challenge, secret.reveal())) {
         pair.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
     }
     out
 }
 
-fn md5_of(challenge: &[u8], secret: &Secret) -> [u8; 16] {
+fn md5_of(challenge: &[u8], secret: &[u8]) -> [u8; 16] {
     let mut hash = Md5::new();
     hash.update(challenge);
-    hash.update(secret.reveal());
+    hash.update(secret);
     hash.finalize().into()
 }
 
@@ -95,5 +97,6 @@ mod tests {
             assert!(challenge.is_met_by(&answer(challenge.text(), secret), &secrets));
         }
         assert!(!challenge.is_met_by(&answer(challenge.text(), &secrets[0]), &[]));
+        assert!(!challenge.is_met_by(&answer(challenge.text(), &Secret::new("nobody")), &[]));
     }
 }

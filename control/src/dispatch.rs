@@ -174,9 +174,14 @@ impl Control {
                 self.release(now, key, true);
                 self.registration_refused(now, index, cause);
             }
-            Work::Registrar(_) | Work::Probe(_) => {
+            Work::Registrar(_) => {
+                self.registrar_left(now, key, &format!("it gave up, cause {cause}"));
                 self.send_ack(key, &header);
                 self.release(now, key, true);
+            }
+            Work::Probe(_) => {
+                self.send_ack(key, &header);
+                self.leg_lost(now, key, "it refuses POKE");
             }
         }
     }

@@ -12,9 +12,10 @@ use hashbrown::HashMap;
 use crate::association::Associations;
 use crate::call::Call;
 use crate::call_token::CallTokens;
+use crate::cause::Cause;
 use crate::conf::{Config, User};
 use crate::dialplan::Dialplan;
-use crate::leg::{Leg, LegState};
+use crate::leg::{Leg, LegState, Work};
 use crate::limiter::Limiter;
 use crate::names::Names;
 use crate::output::{LogLevel, LogLine, Output, Ticket, Topic};
@@ -91,8 +92,9 @@ pub struct Control {
     pub(crate) users: HashMap<String, Arc<User>, FixedState>,
     pub(crate) registrants: Vec<Registrant>,
     pub(crate) names: Names,
-    /// Unanswered challenges by the user name presented, known or not.
-    pub(crate) challenges: HashMap<String, u32, FixedState>,
+    /// Unanswered challenges by the user name presented, and whether it is that of a user who may call from there:
+    /// who may not must not use up the challenges of who may.
+    pub(crate) challenges: HashMap<(bool, String), u32, FixedState>,
     pub(crate) unvalidated: u32,
     pub(crate) timers: Timers<Due>,
     pub(crate) outputs: VecDeque<Output>,
@@ -218,11 +220,23 @@ impl Control {
             self.abandon_call(now, call);
         }
         self.release_registrations(now);
-        let probes = |leg: &Leg| matches!(leg.work, crate::leg::Work::Probe(_));
-        let probes: Vec<Key> =
-            self.legs.iter().filter(|(_, leg)| probes(leg)).map(|(key, _)| key).collect();
-        for probe in probes {
-            self.release(now, probe, true);
+        let legs: Vec<Key> = self.legs.iter().map(|(key, _)| key).collect();
+        for key in legs {
+            self.stop_leg(now, key);
+        }
+    }
+
+    /// Ends what is no call: set-ups and registrations not decided yet, and probes.
+    fn stop_leg(&mut self, now: Instant, key: Key) {
+        let Some(leg) = self.legs.get(key).filter(|leg| leg.state != LegState::Ending) else {
+            return;
+        };
+        let why = "the switch is stopping";
+        match &leg.work {
+            Work::Caller(Some(_)) => self.reject_caller(now, key, Cause::TEMPORARY_FAILURE, why),
+            Work::Registrar(_) => self.say_registration_refused(now, key, why),
+            Work::Probe(_) => self.release(now, key, true),
+            Work::Caller(None) | Work::Callee(_) | Work::Registrant(_) => {}
         }
     }
 
@@ -255,8 +269,32 @@ impl Control {
         source: SocketAddr,
         text: String,
     ) {
+        self.complain_at(now, LogLevel::Warning, topic, source, text);
+    }
+
+    /// The same of credentials that were refused: a warning under `authdebug`.
+    pub(crate) fn complain_of_credentials(
+        &mut self,
+        now: Instant,
+        topic: Topic,
+        source: SocketAddr,
+        text: String,
+    ) {
+        let debug = self.config.general.auth_debug;
+        let level = if debug { LogLevel::Warning } else { LogLevel::Info };
+        self.complain_at(now, level, topic, source, text);
+    }
+
+    fn complain_at(
+        &mut self,
+        now: Instant,
+        level: LogLevel,
+        topic: Topic,
+        source: SocketAddr,
+        text: String,
+    ) {
         if self.complaints.allows(now, source.ip()) {
-            self.log(LogLevel::Warning, topic, text);
+            self.log(level, topic, text);
         } else {
             self.stats.limited += 1;
         }

@@ -1,5 +1,6 @@
 //! Calls that arrive: who calls, what it must prove, where the dialplan sends it.
 
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use dataplane::handoff::CoreId;
 use dataplane::time::Instant;
 use dataplane::wire::{CodecPrefs, IaxSubclass};
+use hashbrown::hash_map::Entry;
 
 use crate::auth::Challenge;
 use crate::call::Call;
@@ -17,7 +19,7 @@ use crate::dialplan::{DialOptions, Walk, WalkStart};
 use crate::elements::{Elements, printable};
 use crate::engine::Control;
 use crate::identity::Identity;
-use crate::leg::{CallerSetup, Ending, Event, LegState, Work};
+use crate::leg::{CallerSetup, Ending, Event, Leg, LegState, Work};
 use crate::message;
 use crate::output::Topic;
 use crate::reliable::{OnAck, RTT_AT_FIRST};
@@ -26,7 +28,8 @@ use crate::transport::{Address, HeardFrame, Opening, iax};
 
 /// How long a refusal of credentials waits under `delayreject`.
 const REFUSAL_DELAY: Duration = Duration::from_secs(1);
-/// Unanswered challenges at a time under one name that nobody has: `maxauthreq`'s own default.
+/// Unanswered challenges at a time under one name that nobody has, where there is no user to be like:
+/// `maxauthreq`'s own default.
 const STRANGERS_CHALLENGED: u32 = 3;
 /// How long a caller may take to answer a challenge, or to show that it hears us.
 const PROOF_WAIT: Duration = Duration::from_secs(30);
@@ -128,8 +131,11 @@ impl Control {
             }
             None => Methods::MD5,
         };
-        let limit = user.as_ref().map_or(STRANGERS_CHALLENGED, |user| user.max_auth_req);
-        let waiting = self.challenges.entry(username.clone()).or_insert(0);
+        let limit = match &user {
+            Some(user) => user.max_auth_req,
+            None => self.challenges_of_a_stranger(&username),
+        };
+        let waiting = self.challenges.entry((user.is_some(), username.clone())).or_insert(0);
         if limit > 0 && *waiting >= limit {
             let why = format!(
                 "{waiting} challenges to user \"{username}\" are unanswered; maxauthreq is {limit}"
@@ -147,13 +153,22 @@ impl Control {
         self.send(now, key, iax(IaxSubclass::AuthReq), &data, OnAck::Nothing);
     }
 
+    /// `maxauthreq` for a name that nobody has: always the same one's of our users, or a caller could tell by the limit
+    /// it meets which names there are.
+    fn challenges_of_a_stranger(&self, username: &str) -> u32 {
+        let users = &self.config.users;
+        let at = self.challenges.hasher().hash_one(username) as usize % users.len().max(1);
+        let alike = users.get(at).filter(|user| user.credentials.are_required());
+        alike.map_or(STRANGERS_CHALLENGED, |user| user.max_auth_req)
+    }
+
     /// AUTHREP: right, the call goes on; wrong, it is refused as a stranger's is.
     pub(crate) fn answered_challenge(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
         let delayed = self.config.general.delay_reject;
         let Some(setup) = self.caller_setup(key) else { return };
         let Some(challenge) = setup.challenge.take() else { return };
         let (user, username) = (setup.user.clone(), setup.username.clone());
-        self.forget_challenge_of(&username);
+        self.forget_challenge_of(user.is_some(), username.clone());
         let answer = heard.elements.md5_result.unwrap_or_default();
         let secrets = user.as_ref().map_or(&[][..], |user| &user.credentials.secrets);
         if challenge.is_met_by(answer, secrets) {
@@ -186,12 +201,33 @@ impl Control {
             }
             return self.rearm(now, key);
         }
-        let remote = self.remote_of(key);
-        let called = self.caller_setup(key).map_or_else(String::new, |setup| setup.called.clone());
+        self.reject_caller(now, key, cause, &why);
+    }
+
+    /// REJECT to a caller for whom there is no call, with its line in the log.
+    pub(crate) fn reject_caller(&mut self, now: Instant, key: Key, cause: Cause, why: &str) {
+        self.say_unrouted(now, key, cause, &format!("refused: {why}"));
         self.end_leg(now, key, Ending::Reject(cause));
-        let Some(remote) = remote else { return };
-        if cause != Cause::NO_AUTHORITY || self.config.general.auth_debug {
-            let text = format!("call from {remote} to \"{called}\" refused: {why}; cause {cause}");
+    }
+
+    /// A caller's leg is over before there was a call: what was to be told in the log is told now.
+    pub(crate) fn unrouted_ended(&mut self, now: Instant, key: Key, cause: Cause, why: &str) {
+        let waits = |leg: &&mut Leg| leg.state == LegState::Waiting && leg.ending.is_none();
+        let Some(leg) = self.legs.get_mut(key).filter(waits) else { return };
+        let Work::Caller(Some(setup)) = &mut leg.work else { return };
+        match setup.refusal.take() {
+            Some((cause, why)) => self.say_unrouted(now, key, cause, &format!("refused: {why}")),
+            None => self.say_unrouted(now, key, cause, &format!("ended before it began: {why}")),
+        }
+    }
+
+    fn say_unrouted(&mut self, now: Instant, key: Key, cause: Cause, what: &str) {
+        let Some(remote) = self.remote_of(key) else { return };
+        let called = self.caller_setup(key).map_or_else(String::new, |setup| setup.called.clone());
+        let text = format!("call from {remote} to \"{called}\" {what}; cause {cause}");
+        if cause == Cause::NO_AUTHORITY {
+            self.complain_of_credentials(now, Topic::Admission, remote, text);
+        } else {
             self.complain(now, Topic::Admission, remote, text);
         }
     }
@@ -205,12 +241,7 @@ impl Control {
                 let (cause, why) = refusal.unwrap_or_else(|| {
                     (Cause::NO_AUTHORITY, "it did not answer its challenge".to_owned())
                 });
-                let remote = self.remote_of(key);
-                self.end_leg(now, key, Ending::Reject(cause));
-                if let Some(remote) = remote.filter(|_| self.config.general.auth_debug) {
-                    let text = format!("call from {remote} refused: {why}; cause {cause}");
-                    self.complain(now, Topic::Admission, remote, text);
-                }
+                self.reject_caller(now, key, cause, &why);
             }
             Work::Caller(None) => {
                 self.leg_lost(now, key, "it does not show that it hears us");
@@ -229,13 +260,18 @@ impl Control {
     fn admitted(&mut self, now: Instant, key: Key) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         leg.due_at = Instant::FAR_FUTURE;
-        let proven = leg.proven;
+        let (proven, validated) = (leg.proven, !leg.unvalidated);
         let Work::Caller(setup) = &mut leg.work else { return };
         let Some(setup) = setup.take() else { return };
-        let CallerSetup { user: Some(user), called, context, candidates, identity, .. } = *setup
+        let CallerSetup {
+            user: Some(user), username, called, context, candidates, identity, ..
+        } = *setup
         else {
             return;
         };
+        if validated {
+            self.peers.tokens_proved(if username.is_empty() { "guest" } else { &username });
+        }
         let identity = identity.overridden_by(&user);
         let context = context.or_else(|| user.contexts.first().cloned()).unwrap_or_default();
         self.calls_made += 1;
@@ -326,15 +362,15 @@ impl Control {
         if let Work::Caller(Some(setup)) = work
             && setup.challenge.is_some()
         {
-            self.forget_challenge_of(&setup.username);
+            self.forget_challenge_of(setup.user.is_some(), setup.username.clone());
         }
     }
 
-    fn forget_challenge_of(&mut self, username: &str) {
-        if let Some(waiting) = self.challenges.get_mut(username) {
-            *waiting -= 1;
-            if *waiting == 0 {
-                self.challenges.remove(username);
+    fn forget_challenge_of(&mut self, known: bool, username: String) {
+        if let Entry::Occupied(mut waiting) = self.challenges.entry((known, username)) {
+            *waiting.get_mut() -= 1;
+            if *waiting.get() == 0 {
+                waiting.remove();
             }
         }
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use dataplane::handoff::PeerIndex;
 use dataplane::time::Instant;
-use dataplane::wire::{CallNumber, FrameType, FullHeader, MediaFormat, SeqNo, Subclass, Timestamp};
+use dataplane::wire::{
+    CallNumber, FrameType, FullHeader, IaxSubclass, MediaFormat, SeqNo, Subclass, Timestamp,
+};
 
 use crate::auth::Challenge;
 use crate::cause::Cause;
@@ -82,6 +84,20 @@ pub(crate) enum Work {
     Probe(u32),
 }
 
+impl Work {
+    /// Whether this is how a peer that keeps no call answers what opened the leg, from its number 1.
+    pub(crate) const fn is_answered_statelessly_by(&self, subclass: Option<IaxSubclass>) -> bool {
+        match self {
+            Self::Callee(_) => matches!(subclass, Some(IaxSubclass::Reject)),
+            Self::Registrant(_) => {
+                matches!(subclass, Some(IaxSubclass::RegRej | IaxSubclass::Reject))
+            }
+            Self::Probe(_) => matches!(subclass, Some(IaxSubclass::Pong)),
+            Self::Caller(_) | Self::Registrar(_) => false, // these have their numbers from the start
+        }
+    }
+}
+
 /// What a caller said, until its call is routed.
 #[derive(Debug)]
 pub(crate) struct CallerSetup {
@@ -112,8 +128,6 @@ pub(crate) struct CalleeSetup {
     pub(crate) secret: Option<Secret>,
     /// Formats offered, the best first.
     pub(crate) offered: Vec<MediaFormat>,
-    /// Call tokens taken so far.
-    pub(crate) tokens: u8,
     /// Challenges answered so far.
     pub(crate) answers: u8,
     /// Whom we call, for the log.
@@ -203,6 +217,8 @@ pub(crate) struct Leg {
     pub(crate) call: Option<Key>,
     /// The peer has shown that it hears us: a token returned, or a frame that names our number.
     pub(crate) proven: bool,
+    /// What opened it has been sent once more with the peer's call token.
+    pub(crate) token_taken: bool,
     /// It came without a call token, and counts as such.
     pub(crate) unvalidated: bool,
     /// How it ends, where that waits for a core.
@@ -247,6 +263,7 @@ impl Leg {
             },
             call: None,
             proven: false,
+            token_taken: false,
             unvalidated: false,
             ending: None,
             over: None,

@@ -14,6 +14,7 @@ mod call;
 mod call_token;
 mod cause;
 mod codec;
+mod dial;
 mod dispatch;
 mod elements;
 mod engine;

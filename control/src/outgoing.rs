@@ -21,7 +21,7 @@ use crate::transport::{HeardFrame, Opening, iax};
 
 /// The port where nobody says another.
 pub(crate) const IAX_PORT: u16 = 4569;
-/// Call tokens, or challenges, taken for one call: more is a peer that plays with us.
+/// Challenges answered for one call: more is a peer that plays with us.
 const PATIENCE: u8 = 3;
 
 /// Why a destination was not even called.
@@ -102,16 +102,14 @@ impl Control {
         let name = destination.peer.clone();
         let (secret, remote) = (target.secret, target.remote);
         let data = message::with_token(&elements, &[]);
-        let setup =
-            Box::new(CalleeSetup { elements, secret, offered, tokens: 0, answers: 0, name });
+        let setup = Box::new(CalleeSetup { elements, secret, offered, answers: 0, name });
         let core = self.core_for(target.local, remote);
         let opening = Opening { core, address: (target.local, remote), rtt: target.rtt };
         let Some(key) = self.open_leg(now, opening, Work::Callee(Some(setup))) else {
             let why = format!("no call number toward {remote}, leg or peer is free");
             return Err(Refusal { cause: Cause::CONGESTION, why });
         };
-        let general = &self.config.general;
-        let patience = general.autokill.map_or(general.new_timeout, |autokill| 2 * autokill);
+        let patience = self.new_patience();
         if let Some(leg) = self.legs.get_mut(key) {
             leg.call = Some(call);
             leg.state = leg.state.on(Event::New).unwrap_or(leg.state);
@@ -192,17 +190,21 @@ impl Control {
     }
 
     /// CALLTOKEN: the frame that opened the leg once more, with the token, as if nothing had been said.
+    ///
+    /// The first token only: a second one answers a repetition of the frame without any, and would open a second call
+    /// at a peer to whom each valid token means a new one.
     pub(crate) fn token_received(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
         let Some(token) = heard.elements.call_token.filter(|token| !token.is_empty()) else {
             return;
         };
+        let patience = self.new_patience();
         let Some(leg) = self.legs.get_mut(key) else { return };
-        if leg.theirs.is_some() {
+        if leg.theirs.is_some() || leg.token_taken {
             return; // the call has gone past that
         }
-        let (kind, data) = match &mut leg.work {
-            Work::Callee(Some(setup)) if setup.tokens < PATIENCE => {
-                setup.tokens += 1;
+        let (kind, data) = match &leg.work {
+            Work::Callee(Some(setup)) if leg.state == LegState::Waiting => {
+                leg.due_at = now + patience;
                 (IaxSubclass::New, message::with_token(&setup.elements, token))
             }
             Work::Registrant(index) => {
@@ -213,9 +215,16 @@ impl Control {
             _ => return,
         };
         if let Some(leg) = self.legs.get_mut(key) {
+            leg.token_taken = true;
             leg.reliable.restart();
         }
         self.send(now, key, iax(kind), &data, OnAck::Nothing);
+    }
+
+    /// How long a NEW may stay without any answer.
+    fn new_patience(&self) -> Duration {
+        let general = &self.config.general;
+        general.autokill.map_or(general.new_timeout, |autokill| 2 * autokill)
     }
 
     /// AUTHREQ: the answer, if we have the secret and the peer wants a method we do.

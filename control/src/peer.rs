@@ -1,7 +1,8 @@
 //! The configured peers as they are now: where, whether registered, whether reachable.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ pub(crate) struct Peers {
     all: Vec<PeerState>,
     by_name: HashMap<Vec<u8>, u32, FixedState>,
     by_address: HashMap<SocketAddr, Vec<u32>, FixedState>,
+    by_ip: HashMap<IpAddr, Vec<u32>, FixedState>,
     proved_tokens: HashSet<String>,
 }
 
@@ -103,7 +105,8 @@ impl Peers {
         let mut all = Self {
             all: peers.iter().map(state).collect(),
             by_name: HashMap::with_hasher(hasher.clone()),
-            by_address: HashMap::with_hasher(hasher),
+            by_address: HashMap::with_hasher(hasher.clone()),
+            by_ip: HashMap::with_hasher(hasher),
             proved_tokens: HashSet::new(),
         };
         for (index, peer) in peers.iter().enumerate() {
@@ -137,6 +140,12 @@ impl Peers {
         indices.iter().filter_map(|index| self.get(*index))
     }
 
+    /// The peers that are at an IP address now, whatever their port, in file order.
+    pub(crate) fn at_ip(&self, ip: IpAddr) -> impl Iterator<Item = &PeerState> {
+        let indices = self.by_ip.get(&ip).map_or(&[][..], Vec::as_slice);
+        indices.iter().filter_map(|index| self.get(*index))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &PeerState> {
         self.all.iter()
     }
@@ -156,31 +165,46 @@ impl Peers {
         if before == address {
             return before;
         }
-        if let Some(here) = before.and_then(|before| self.by_address.get_mut(&before)) {
-            here.retain(|other| *other != index);
-        }
-        if let Some(before) =
-            before.filter(|before| self.by_address.get(before).is_some_and(Vec::is_empty))
-        {
-            self.by_address.remove(&before);
+        if let Some(before) = before {
+            leave(&mut self.by_address, before, index);
+            leave(&mut self.by_ip, before.ip(), index);
         }
         if let Some(address) = address {
-            let here = self.by_address.entry(address).or_default();
-            here.push(index);
-            here.sort_unstable();
+            enter(&mut self.by_address, address, index);
+            enter(&mut self.by_ip, address.ip(), index);
         }
         before
     }
 
-    /// Whether the section of this name has sent a valid call token since we started.
+    /// Whether whoever may use the section of this name has sent a valid call token since we started.
     pub(crate) fn has_proved_tokens(&self, name: &str) -> bool {
         self.proved_tokens.contains(name)
     }
 
-    /// The section of this name has sent a valid call token. Only configured names come here, so the set is bounded.
+    /// Who has just proved to be the section of this name came with a valid call token. Sooner would let anybody lock
+    /// out a phone without tokens by its name. Only configured names come here, so the set is bounded.
     pub(crate) fn tokens_proved(&mut self, name: &str) {
         if !self.proved_tokens.contains(name) {
             self.proved_tokens.insert(name.to_owned());
         }
+    }
+}
+
+/// Adds a peer to those at a place, which are kept in file order.
+fn enter<K: Hash + Eq>(map: &mut HashMap<K, Vec<u32>, FixedState>, place: K, index: u32) {
+    let here = map.entry(place).or_default();
+    if let Err(at) = here.binary_search(&index) {
+        here.insert(at, index);
+    }
+}
+
+/// Takes a peer from those at a place.
+fn leave<K: Hash + Eq>(map: &mut HashMap<K, Vec<u32>, FixedState>, place: K, index: u32) {
+    let Some(here) = map.get_mut(&place) else { return };
+    if let Ok(at) = here.binary_search(&index) {
+        here.remove(at);
+    }
+    if here.is_empty() {
+        map.remove(&place);
     }
 }

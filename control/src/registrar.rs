@@ -125,6 +125,9 @@ impl Control {
             let why = format!("[{username}] does not permit that address (permit, deny, acl)");
             return self.refuse_registration(now, key, why);
         }
+        if self.legs.get(key).is_some_and(|leg| !leg.unvalidated) {
+            self.peers.tokens_proved(&username);
+        }
         let unix_seconds = self.unix_now(now);
         let data = if release {
             self.unregister(index, "released");
@@ -207,16 +210,27 @@ impl Control {
         self.say_registration_refused(now, key, &why);
     }
 
-    fn say_registration_refused(&mut self, now: Instant, key: Key, why: &str) {
-        let Some(remote) = self.remote_of(key) else { return };
-        let username =
-            self.registrar_setup(key).map_or_else(String::new, |setup| setup.username.clone());
+    /// REGREJ, with its line in the log.
+    pub(crate) fn say_registration_refused(&mut self, now: Instant, key: Key, why: &str) {
+        self.log_refusal(now, key, why);
         let data = message::registration_refused();
         self.end_registrar(now, key, IaxSubclass::RegRej, &data);
-        if self.config.general.auth_debug {
-            let text = format!("registration of \"{username}\" from {remote} refused: {why}");
-            self.complain(now, Topic::Registrar, remote, text);
+    }
+
+    /// The registrant is gone, or will not go on: nothing more is said to it.
+    pub(crate) fn registrar_left(&mut self, now: Instant, key: Key, why: &str) {
+        if self.state_of(key) == Some(LegState::Ending) {
+            return; // its line has been written
         }
+        let refusal = self.registrar_setup(key).and_then(|setup| setup.refusal.take());
+        self.log_refusal(now, key, refusal.as_deref().unwrap_or(why));
+    }
+
+    fn log_refusal(&mut self, now: Instant, key: Key, why: &str) {
+        let Some(remote) = self.remote_of(key) else { return };
+        let Some(setup) = self.registrar_setup(key) else { return };
+        let text = format!("registration of \"{}\" from {remote} refused: {why}", setup.username);
+        self.complain_of_credentials(now, Topic::Registrar, remote, text);
     }
 
     fn end_registrar(&mut self, now: Instant, key: Key, subclass: IaxSubclass, data: &[u8]) {

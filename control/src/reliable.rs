@@ -181,6 +181,12 @@ impl Reliable {
         }
     }
 
+    /// Whether this ISeqno acknowledges a frame that still waits for that.
+    pub(crate) fn is_acknowledged_by(&self, iseqno: SeqNo) -> bool {
+        let outstanding = self.oseqno.ahead_of(self.oldest);
+        (1..=outstanding).contains(&iseqno.ahead_of(self.oldest))
+    }
+
     /// When [`Reliable::retransmit`] has something to do.
     pub(crate) fn deadline(&self) -> Instant {
         self.queue.iter().map(|sent| sent.next).min().unwrap_or(Instant::FAR_FUTURE)
@@ -272,6 +278,9 @@ mod tests {
                 send(&mut reliable, at(0), OnAck::Nothing);
             }
             assert_eq!(retired(&mut reliable, base.wrapping_add(4)), 0, "never sent");
+            assert!(reliable.is_acknowledged_by(SeqNo(base.wrapping_add(3))));
+            assert!(!reliable.is_acknowledged_by(SeqNo(base.wrapping_add(4))));
+            assert!(!reliable.is_acknowledged_by(SeqNo(base)));
             assert_eq!(retired(&mut reliable, base.wrapping_sub(1)), 0, "long ago");
             assert_eq!(retired(&mut reliable, base.wrapping_add(2)), 2);
             assert_eq!(retired(&mut reliable, base.wrapping_add(3)), 1);

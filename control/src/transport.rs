@@ -70,30 +70,29 @@ impl Control {
         };
         match found {
             Found::Leg(leg) if self.belongs(leg, &heard) => self.handle_on_leg(now, leg, &heard),
+            Found::Leg(leg) if self.legs.get(leg).is_some_and(|leg| leg.theirs.is_none()) => {
+                self.stats.strays += 1;
+            }
             Found::Tombstone(ours, tombstone) => {
-                self.answer_for_the_dead(core, from, ours, tombstone, &header)
+                self.answer_for_the_dead(now, core, from, (ours, tombstone), &heard);
             }
             _ => self.handle_without_leg(now, core, from, &heard),
         }
     }
 
-    /// Whether a frame found by its numbers is the leg's: the peer's number must be the one we know, or its first
-    /// reply, or come from the number that belongs to no call in the three messages that use it.
+    /// Whether a frame found by its numbers is the leg's: the peer's number must be the one we know; or the frame must
+    /// acknowledge our first, as a first reply does and a late frame of a call that had our number before does not; or
+    /// it comes from the number that belongs to no call, in a message that may.
     fn belongs(&self, leg: Key, heard: &HeardFrame<'_>) -> bool {
         let Some(leg) = self.legs.get(leg) else { return false };
-        let source = heard.frame.header().source;
-        let stateless = matches!(
-            heard.iax(),
-            Some(
-                IaxSubclass::CallToken
-                    | IaxSubclass::Reject
-                    | IaxSubclass::RegRej
-                    | IaxSubclass::Pong
-            )
-        );
-        match leg.theirs {
-            Some(theirs) => theirs == source,
-            None => source != CallNumber::NO_CALL || stateless,
+        let header = heard.frame.header();
+        match (leg.theirs, heard.iax()) {
+            (Some(theirs), _) => theirs == header.source,
+            (None, Some(IaxSubclass::CallToken)) => true,
+            (None, subclass) if header.source == CallNumber::NO_CALL => {
+                leg.work.is_answered_statelessly_by(subclass)
+            }
+            (None, _) => leg.reliable.is_acknowledged_by(header.iseqno),
         }
     }
 
@@ -187,31 +186,41 @@ impl Control {
         self.transmit(key, octets);
     }
 
-    /// A repeated last frame of a leg that has ended is acknowledged as when it lived.
+    /// What a leg that has ended heard before, and what ends it once more, is acknowledged as when it lived. Anything
+    /// else shows a peer that believes in the call: to acknowledge that would keep it in its belief.
     fn answer_for_the_dead(
         &mut self,
+        now: Instant,
         core: CoreId,
-        to: Address,
-        ours: CallNumber,
-        tombstone: Tombstone,
-        heard: &FullHeader,
+        from: Address,
+        (ours, tombstone): (CallNumber, Tombstone),
+        heard: &HeardFrame<'_>,
     ) {
-        let subclass = heard.subclass.as_iax();
-        if heard.frame_type == FrameType::Iax && !subclass.is_numbered() {
+        let said = *heard.frame.header();
+        if heard.iax().is_some_and(|subclass| !subclass.is_numbered()) {
+            return;
+        }
+        let ahead = tombstone.iseqno.ahead_of(said.oseqno);
+        let repeated = (1..128).contains(&ahead);
+        let ends = matches!(heard.iax(), Some(IaxSubclass::Hangup | IaxSubclass::Reject));
+        if !repeated && !ends {
+            if !tombstone.acknowledged {
+                self.stray(now, core, from, heard);
+            }
             return;
         }
         let (frame_type, subclass) = iax(IaxSubclass::Ack);
         let header = FullHeader {
             source: ours,
-            destination: Some(heard.source),
+            destination: Some(said.source),
             retransmission: false,
-            timestamp: heard.timestamp,
-            oseqno: heard.iseqno,
-            iseqno: tombstone.iseqno,
+            timestamp: said.timestamp,
+            oseqno: said.iseqno,
+            iseqno: if repeated { tombstone.iseqno } else { said.oseqno.next() },
             frame_type,
             subclass,
         };
-        self.send_raw(core, to, full_frame(&header, &[]));
+        self.send_raw(core, from, full_frame(&header, &[]));
     }
 
     /// Sends a full frame on a leg, stamped by its clock, and resends it until it is acknowledged.
@@ -420,6 +429,10 @@ impl Control {
                 self.release(now, key, false);
                 self.probe_unanswered(now, peer);
             }
+            Work::Registrar(_) => {
+                self.registrar_left(now, key, why);
+                self.release(now, key, false);
+            }
             _ => self.release(now, key, false),
         }
     }
@@ -429,7 +442,9 @@ impl Control {
         let association = self.associations.get_mut(pair);
         if association.core != core {
             let before = std::mem::replace(&mut association.core, core);
-            self.move_relays(pair, before);
+            if association.relays > 0 {
+                self.move_relays(pair, before);
+            }
         }
     }
 }

@@ -1,0 +1,197 @@
+//! A Dial under way: the legs called for a caller, until one of them answers or all have failed.
+
+use dataplane::time::Instant;
+use dataplane::wire::{ControlSubclass, MediaFormat};
+
+use crate::cause::Cause;
+use crate::dialplan::{DialRequest, DialResult, DialStatus};
+use crate::engine::Control;
+use crate::leg::{Ending, Event};
+use crate::slab::Key;
+
+/// A Dial under way.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    /// Legs that have not failed yet.
+    pub(crate) legs: Vec<Key>,
+    /// The best of what failed so far.
+    pub(crate) result: DialResult,
+    pub(crate) rang: bool,
+}
+
+impl Control {
+    /// Places the calls of a Dial. `false`: none could be placed, and the walk has been told.
+    pub(crate) fn dial(&mut self, now: Instant, key: Key, request: DialRequest) -> bool {
+        let Some(call) = self.calls.get_mut(key) else { return true };
+        call.options = request.options;
+        let offered = self.offer_for(key, &request.destinations);
+        let result = DialResult { status: DialStatus::ChanUnavail, cause: Cause::ABSENT.0 };
+        let mut dial = Dial { legs: Vec::new(), result, rang: false };
+        for destination in &request.destinations {
+            match self.place(now, key, destination, &offered, &request.caller) {
+                Ok(leg) => dial.legs.push(leg),
+                Err(refusal) => {
+                    dial.result = result_of(refusal.cause, dial.result, dial.legs.is_empty());
+                    self.note_reason(
+                        key,
+                        refusal.cause,
+                        format!("{}: {}", request.line, refusal.why),
+                    );
+                }
+            }
+        }
+        let placed = !dial.legs.is_empty();
+        if !placed {
+            self.dial_over(key, dial.result);
+            return false;
+        }
+        let Some(call) = self.calls.get_mut(key) else { return true };
+        call.due_at = request.timeout.map_or(Instant::FAR_FUTURE, |timeout| now + timeout);
+        call.dial = Some(Box::new(dial));
+        self.rearm_call(key);
+        if request.options.ring {
+            self.tell_caller(now, key, ControlSubclass::Ringing);
+        }
+        true
+    }
+
+    /// A Dial ended without an answer: the walk hears of it, the call keeps the cause.
+    pub(crate) fn dial_over(&mut self, key: Key, result: DialResult) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        call.dial = None;
+        call.callee = None;
+        call.due_at = Instant::FAR_FUTURE;
+        call.cause = Cause(result.cause);
+        if let Some(walk) = &mut call.walk {
+            walk.dialled(result);
+        }
+    }
+
+    /// A leg called has agreed on a format.
+    pub(crate) fn callee_accepted(
+        &mut self,
+        now: Instant,
+        key: Key,
+        leg: Key,
+        format: MediaFormat,
+    ) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let alone = call.dial.as_ref().is_some_and(|dial| dial.legs.len() == 1);
+        if alone {
+            call.callee = Some(leg);
+        }
+        self.accept_caller(now, key, Some(format));
+        if alone {
+            self.bridge(now, key);
+        }
+    }
+
+    /// RINGING, PROCEEDING, PROGRESS, ANSWER, BUSY or CONGESTION from a leg called.
+    pub(crate) fn callee_says(&mut self, now: Instant, leg: Key, control: ControlSubclass) {
+        let event = match control {
+            ControlSubclass::Answer => Event::Answer,
+            ControlSubclass::Ringing => Event::Ringing,
+            ControlSubclass::Progress => Event::Progress,
+            _ => Event::Proceeding,
+        };
+        let Some(callee) = self.legs.get(leg).filter(|leg| leg.state.on(event).is_some()) else {
+            return;
+        };
+        let Some(key) = callee.call else { return };
+        match control {
+            ControlSubclass::Answer => self.callee_answered(now, key, leg),
+            ControlSubclass::Busy => {
+                self.call_leg_ended(now, leg, Cause::BUSY, None, Ending::Hangup(Cause::BUSY));
+            }
+            ControlSubclass::Congestion => {
+                let cause = Cause::CONGESTION;
+                self.call_leg_ended(now, leg, cause, None, Ending::Hangup(cause));
+            }
+            _ => {
+                let Some(call) = self.calls.get_mut(key) else { return };
+                let alone = call.callee == Some(leg);
+                let first_ring = control == ControlSubclass::Ringing
+                    && call
+                        .dial
+                        .as_mut()
+                        .is_some_and(|dial| !std::mem::replace(&mut dial.rang, true));
+                if alone || first_ring {
+                    self.tell_caller(now, key, control);
+                }
+            }
+        }
+    }
+
+    fn callee_answered(&mut self, now: Instant, key: Key, leg: Key) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let Some(dial) = call.dial.take() else { return };
+        call.callee = Some(leg);
+        call.due_at = call.options.limit.map_or(Instant::FAR_FUTURE, |limit| now + limit);
+        let elsewhere = call.options.answered_elsewhere;
+        let cancel = call.options.cancel_cause.map(Cause);
+        let normal = if elsewhere { Cause::ANSWERED_ELSEWHERE } else { Cause::NORMAL };
+        for other in dial.legs.into_iter().filter(|other| *other != leg) {
+            self.end_leg(now, other, Ending::Hangup(cancel.unwrap_or(normal)));
+        }
+        if let Some(state) = self.legs.get_mut(leg).map(|leg| &mut leg.state) {
+            *state = state.on(Event::Answer).unwrap_or(*state);
+        }
+        self.answer_caller(now, key);
+        self.bridge(now, key);
+        self.rearm_call(key);
+        if let Some(call) = self.calls.get_mut(key).filter(|call| !call.options.go_on) {
+            call.walk = None; // the leg's end will end the call
+            call.identity = None;
+        }
+    }
+
+    /// A leg called has failed before the answer: the next one, or the dialplan's next line.
+    pub(crate) fn callee_failed(
+        &mut self,
+        now: Instant,
+        key: Key,
+        leg: Key,
+        cause: Cause,
+        why: Option<&str>,
+        how: Ending,
+    ) {
+        let name = self.remote_of(leg).map_or_else(String::new, |remote| remote.to_string());
+        self.end_leg(now, leg, how);
+        let Some(call) = self.calls.get_mut(key) else { return };
+        let Some(dial) = &mut call.dial else { return };
+        let before = dial.legs.len();
+        dial.legs.retain(|other| *other != leg);
+        if dial.legs.len() == before {
+            return;
+        }
+        dial.result = result_of(cause, dial.result, before == 1);
+        let over = dial.legs.is_empty().then_some(dial.result);
+        let said = why.map_or_else(String::new, |why| format!(" {why},"));
+        self.note_reason(key, cause, format!("{name}:{said} cause {cause}"));
+        if let Some(result) = over {
+            self.dial_over(key, result);
+            self.run_dialplan(now, key);
+        }
+    }
+}
+
+/// What several failures of one Dial come to: BUSY if any was busy, else CONGESTION, else the last.
+fn result_of(cause: Cause, before: DialResult, alone: bool) -> DialResult {
+    let status = match cause {
+        Cause::BUSY => DialStatus::Busy,
+        Cause::CONGESTION | Cause::SWITCH_CONGESTION => DialStatus::Congestion,
+        Cause::NORMAL | Cause::NO_ANSWER => DialStatus::NoAnswer,
+        _ => DialStatus::ChanUnavail,
+    };
+    let rank = |status| match status {
+        DialStatus::Busy => 3,
+        DialStatus::Congestion => 2,
+        DialStatus::NoAnswer => 1,
+        _ => 0,
+    };
+    if alone || rank(status) >= rank(before.status) {
+        DialResult { status, cause: cause.0 }
+    } else {
+        before
+    }
+}
