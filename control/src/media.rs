@@ -94,6 +94,9 @@ impl Control {
             offset: near_leg.media.offset,
             format: near_leg.media.heard,
             quelched: far_leg.media.quelched,
+            decrypt: None,
+            encrypt: None,
+            convert: None,
         };
         self.name_on_cores(now, near_pair);
         self.name_on_cores(now, far_pair);

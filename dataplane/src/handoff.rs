@@ -35,6 +35,25 @@ pub const VOICE_MAX: usize = 1408;
 /// Most octets of a full frame that a core punts; Asterisk itself reads no more.
 pub const PUNT_MAX: usize = 8192;
 
+/// An AES-128 key of one direction of an encrypted leg. Shows as dots in logs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CallKey(pub [u8; 16]);
+
+impl core::fmt::Debug for CallKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("CallKey(..)")
+    }
+}
+
+/// The one conversion a core makes: between the two laws of G.711, octet for octet by table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conversion {
+    /// µ-law heard, A-law sent.
+    UlawToAlaw,
+    /// A-law heard, µ-law sent.
+    AlawToUlaw,
+}
+
 /// How trunk frames to a peer are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrunkSpec {
@@ -94,6 +113,13 @@ pub struct RelaySpec {
     pub format: Option<MediaFormat>,
     /// Whether the far peer asked for silence (QUELCH): voice is counted and dropped.
     pub quelched: bool,
+    /// Key of the mini frames heard, where the near leg is encrypted. Trunk entries are in clear all the same: the
+    /// field sends them so.
+    pub decrypt: Option<CallKey>,
+    /// Key of the mini frames sent, where the far leg is encrypted; its carriage is then always [`Carriage::Mini`].
+    pub encrypt: Option<CallKey>,
+    /// Conversion of what is heard into what is sent.
+    pub convert: Option<Conversion>,
 }
 
 /// What control asks of a core. Applied in order, at the start of the core's next step.
@@ -130,6 +156,12 @@ pub enum Command {
     Carry(RelayId, Carriage),
     /// Drop (true) or send (false) this relay's voice.
     Quelch(RelayId, bool),
+    /// The near peer encrypts with this key from now on (RTKEY); frames under the key before it may still come.
+    Rekey(RelayId, CallKey),
+    /// Mini frames to the far peer are encrypted with this key from now on.
+    RekeySent(RelayId, CallKey),
+    /// Convert this relay's audio from now on, or no more.
+    Convert(RelayId, Option<Conversion>),
     /// Audio of a full VOICE frame heard on the near leg, to be sent on as any other.
     Voice {
         /// Which relay.

@@ -271,6 +271,9 @@ pub fn relay(id: u32, near: u32, near_call: u16, far: u32, far_call: u16) -> Rel
         offset: Some(0),
         format: None,
         quelched: false,
+        decrypt: None,
+        encrypt: None,
+        convert: None,
     }
 }
 

@@ -108,7 +108,10 @@ fn apply_one(command: &Command, removals: &mut Removals, onward: &mut Onward<'_>
         Command::Align { relay, .. }
         | Command::Owe(relay)
         | Command::Carry(relay, _)
-        | Command::Quelch(relay, _) => adjust(command, *relay, onward),
+        | Command::Quelch(relay, _)
+        | Command::Rekey(relay, _)
+        | Command::RekeySent(relay, _)
+        | Command::Convert(relay, _) => adjust(command, *relay, onward),
     }
 }
 
