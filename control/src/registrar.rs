@@ -163,10 +163,9 @@ impl Control {
         peer.registered_until = Some(now + granted + GRACE);
         let seconds = u16::try_from(granted.as_secs()).unwrap_or(u16::MAX);
         if new {
-            peer.reach = Reach::Unknown;
             let text = format!("peer {} registered at {remote} for {seconds} s", peer.config.name);
             self.log(LogLevel::Info, Topic::Registrar, text);
-            self.probe_from(now, index);
+            self.probe_anew(now, index);
         }
         self.rearm_peer(index);
         seconds
