@@ -315,9 +315,10 @@ impl Control {
         self.peers.at(self.associations.get(pair).remote).find(|peer| peer.config.trunk)
     }
 
-    /// Whether a leg has agreed on a format.
+    /// Whether a leg has agreed on a format and nobody has ended it. What went to one whose peer has hung up would
+    /// acknowledge that before the cores have sent their last.
     pub(crate) fn is_linked(&self, leg: Key) -> bool {
-        self.legs.get(leg).is_some_and(|leg| leg.state.carries_voice())
+        self.legs.get(leg).is_some_and(|leg| leg.state.carries_voice() && leg.ending.is_none())
     }
 
     /// A leg's state.

@@ -69,6 +69,9 @@ impl Control {
             None => Found::Nothing,
         };
         match found {
+            Found::Leg(leg) if self.begins_anew(now, leg, &heard) => {
+                self.begin_anew(now, core, from, leg, &heard);
+            }
             Found::Leg(leg) if self.belongs(leg, &heard) => self.handle_on_leg(now, leg, &heard),
             Found::Leg(leg) if self.legs.get(leg).is_some_and(|leg| leg.theirs.is_none()) => {
                 self.stats.strays += 1;
