@@ -8,3 +8,4 @@ pub mod fuzz_bodies;
 pub mod hex;
 pub mod one_core;
 pub mod pcap;
+pub mod world;
