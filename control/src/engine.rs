@@ -55,6 +55,8 @@ pub struct Stats {
     pub calls_up: usize,
     /// Peers registered with us.
     pub registered: usize,
+    /// Pairs of local socket and remote address with a leg, or a number that rests.
+    pub associations: usize,
     /// Full frames that could not be read.
     pub malformed: u64,
     /// Full frames for a call that does not exist.
@@ -252,6 +254,7 @@ impl Control {
             calls: self.calls.len(),
             calls_up: self.calls_up,
             registered: self.peers.iter().filter(|peer| peer.is_registered()).count(),
+            associations: self.associations.len(),
             ..self.stats
         }
     }
