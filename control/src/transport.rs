@@ -140,10 +140,9 @@ impl Control {
             self.voice_acknowledged(key);
         }
         if ended {
-            if header.frame_type == FrameType::Iax
-                && header.subclass.as_iax() == IaxSubclass::Hangup
-            {
-                self.send_ack(key, header); // both hung up at once
+            let iax = header.frame_type == FrameType::Iax;
+            if !iax || header.subclass.as_iax().is_numbered() {
+                self.send_ack(key, header); // it hung up at the same time, or asks whether we are there
             }
             self.release(now, key, true);
         }
