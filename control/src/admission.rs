@@ -14,6 +14,7 @@ use crate::elements::printable;
 use crate::engine::Control;
 use crate::message;
 use crate::output::Topic;
+use crate::slab::Key;
 use crate::transport::{Address, HeardFrame};
 
 /// What an opening frame's token says of its sender.
@@ -59,6 +60,40 @@ impl Control {
             }
             _ => self.stray(now, core, from, heard),
         }
+    }
+
+    /// Whether a frame that opens a call has the number of a leg but is no repetition of what opened that: the peer has
+    /// started anew and knows nothing of the old call. Within a token's life it may be a first frame that was late.
+    pub(crate) fn begins_anew(&self, now: Instant, leg: Key, heard: &HeardFrame<'_>) -> bool {
+        let opens = matches!(
+            heard.iax(),
+            Some(IaxSubclass::New | IaxSubclass::RegReq | IaxSubclass::RegRel)
+        );
+        let header = heard.frame.header();
+        let late = self.config.general.call_token_expiration;
+        opens
+            && header.destination.is_none()
+            && heard.elements.call_token.is_some()
+            && self.legs.get(leg).is_some_and(|leg| {
+                leg.opening.is_none_or(|opening| opening != header.timestamp)
+                    && now >= leg.started + late
+            })
+    }
+
+    /// A peer that has started anew: once its token proves that it is the peer, the old leg makes way.
+    pub(crate) fn begin_anew(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        leg: Key,
+        heard: &HeardFrame<'_>,
+    ) {
+        let token = heard.elements.call_token.unwrap_or_default();
+        if self.tokens.is_valid(now, from.1, token) {
+            self.leg_lost(now, leg, "it has begun another call with the same number");
+        }
+        self.handle_without_leg(now, core, from, heard);
     }
 
     /// A frame of a call that does not exist (any more). INVAL helps Yate and libiax2 drop dead calls; only those we

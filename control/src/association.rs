@@ -109,6 +109,11 @@ impl Associations {
         self.by_address.get(&(local, remote)).copied().map(PeerIndex)
     }
 
+    /// How many pairs there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_address.len()
+    }
+
     /// The pair's index, made if it is new; `None` if there are too many.
     pub(crate) fn find_or_make(
         &mut self,

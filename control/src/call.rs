@@ -21,6 +21,8 @@ use crate::transport::iax;
 
 /// Steps of a dialplan taken for one call without waiting; more is a loop.
 const STEPS_MAX: u32 = 100;
+/// Octets kept of why one destination after the other failed.
+const REASON_MAX: usize = 600;
 
 /// Two legs bridged, or one being routed.
 #[derive(Debug)]
@@ -78,11 +80,17 @@ impl Control {
         self.refuse_call(now, key, Cause::TEMPORARY_FAILURE, "its dialplan goes round in circles");
     }
 
-    /// Why a call may fail, kept for its one line in the log.
-    pub(crate) fn note_reason(&mut self, key: Key, cause: Cause, why: String) {
-        if let Some(call) = self.calls.get_mut(key) {
-            call.cause = cause;
-            call.reason = Some(why);
+    /// Why a call may fail, kept for its one line in the log behind what failed before.
+    pub(crate) fn note_reason(&mut self, key: Key, cause: Cause, why: &str) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        call.cause = cause;
+        match &mut call.reason {
+            Some(reason) if reason.len() + why.len() > REASON_MAX => {}
+            Some(reason) => {
+                reason.push_str("; ");
+                reason.push_str(why);
+            }
+            None => call.reason = Some(why.to_owned()),
         }
     }
 
@@ -146,7 +154,9 @@ impl Control {
         };
         let Some(call) = self.calls.get(key) else { return self.end_leg(now, leg, how) };
         if call.caller == leg {
-            return self.caller_ended(now, key, cause, why, how);
+            let said = why.map_or_else(String::new, |why| format!(": {why}"));
+            let text = format!("the caller left{said}");
+            return self.caller_ended(now, key, cause, (&text, why.is_some()), how);
         }
         if call.dial.is_some() {
             return self.callee_failed(now, key, leg, cause, why, how);
@@ -164,7 +174,7 @@ impl Control {
         now: Instant,
         key: Key,
         cause: Cause,
-        why: Option<&str>,
+        (why, failed): (&str, bool),
         how: Ending,
     ) {
         let Some(call) = self.calls.get_mut(key) else { return };
@@ -177,8 +187,7 @@ impl Control {
         for leg in legs {
             self.end_leg(now, leg, Ending::Hangup(cause));
         }
-        let said = why.map_or_else(String::new, |why| format!(": {why}"));
-        self.call_over(now, key, cause, &format!("the caller left{said}"), why.is_some());
+        self.call_over(now, key, cause, why, failed);
     }
 
     /// The leg that was talked to has gone.
@@ -203,13 +212,18 @@ impl Control {
         }
         call.due_at = Instant::FAR_FUTURE;
         let Some(dial) = call.dial.take() else {
-            return self.abandon(now, key, Cause::NORMAL, "its time is up");
+            return self.abandon(
+                now,
+                key,
+                Cause::NORMAL,
+                ("its time is up (option L or S)", false),
+            );
         };
         let cancel = call.options.cancel_cause.map_or(Cause::NORMAL, Cause);
         for leg in dial.legs {
             self.end_leg(now, leg, Ending::Hangup(cancel));
         }
-        self.note_reason(key, Cause::NO_ANSWER, "nobody answered in time".to_owned());
+        self.note_reason(key, Cause::NO_ANSWER, "nobody answered in time");
         let result = DialResult { status: DialStatus::NoAnswer, cause: Cause::NO_ANSWER.0 };
         self.dial_over(key, result);
         self.run_dialplan(now, key);
@@ -224,14 +238,14 @@ impl Control {
 
     /// Ends a call because the process ends.
     pub(crate) fn abandon_call(&mut self, now: Instant, key: Key) {
-        self.abandon(now, key, Cause::TEMPORARY_FAILURE, "the switch is stopping");
+        self.abandon(now, key, Cause::TEMPORARY_FAILURE, ("the switch is stopping", true));
     }
 
-    fn abandon(&mut self, now: Instant, key: Key, cause: Cause, why: &str) {
+    fn abandon(&mut self, now: Instant, key: Key, cause: Cause, why: (&str, bool)) {
         let Some(call) = self.calls.get(key) else { return };
         let caller = call.caller;
         let how = self.ending_for_caller(caller, cause);
-        self.caller_ended(now, key, cause, Some(why), how);
+        self.caller_ended(now, key, cause, why, how);
     }
 
     /// BUSY or CONGESTION to a caller that has been accepted, then the end; a plain refusal to one that has not.

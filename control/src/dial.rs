@@ -6,7 +6,7 @@ use dataplane::wire::{ControlSubclass, MediaFormat};
 use crate::cause::Cause;
 use crate::dialplan::{DialRequest, DialResult, DialStatus};
 use crate::engine::Control;
-use crate::leg::{Ending, Event};
+use crate::leg::{Ending, Event, LegState};
 use crate::slab::Key;
 
 /// A Dial under way.
@@ -24,18 +24,18 @@ impl Control {
     pub(crate) fn dial(&mut self, now: Instant, key: Key, request: DialRequest) -> bool {
         let Some(call) = self.calls.get_mut(key) else { return true };
         call.options = request.options;
-        let offered = self.offer_for(key, &request.destinations);
+        let offered = self.offer_for(key, &request.destinations, request.options.ring);
         let result = DialResult { status: DialStatus::ChanUnavail, cause: Cause::ABSENT.0 };
         let mut dial = Dial { legs: Vec::new(), result, rang: false };
         for destination in &request.destinations {
             match self.place(now, key, destination, &offered, &request.caller) {
                 Ok(leg) => dial.legs.push(leg),
                 Err(refusal) => {
-                    dial.result = result_of(refusal.cause, dial.result, dial.legs.is_empty());
+                    dial.result = result_of(refusal.cause, dial.result);
                     self.note_reason(
                         key,
                         refusal.cause,
-                        format!("{}: {}", request.line, refusal.why),
+                        &format!("{}: {}", request.line, refusal.why),
                     );
                 }
             }
@@ -50,6 +50,7 @@ impl Control {
         call.dial = Some(Box::new(dial));
         self.rearm_call(key);
         if request.options.ring {
+            self.accept_caller(now, key, offered.first().copied());
             self.tell_caller(now, key, ControlSubclass::Ringing);
         }
         true
@@ -75,6 +76,16 @@ impl Control {
         leg: Key,
         format: MediaFormat,
     ) {
+        let Some(call) = self.calls.get(key) else { return };
+        let caller_has = match self.state_of(call.caller) {
+            Some(LegState::Waiting) | None => None,
+            Some(_) => call.candidates.first().copied(),
+        };
+        if let Some(other) = caller_has.filter(|other| *other != format) {
+            let why = format!("it accepted {format}, and the caller talks {other} already");
+            let cause = Cause::NO_CODEC;
+            return self.call_leg_ended(now, leg, cause, Some(&why), Ending::Hangup(cause));
+        }
         let Some(call) = self.calls.get_mut(key) else { return };
         let alone = call.dial.as_ref().is_some_and(|dial| dial.legs.len() == 1);
         if alone {
@@ -164,10 +175,10 @@ impl Control {
         if dial.legs.len() == before {
             return;
         }
-        dial.result = result_of(cause, dial.result, before == 1);
+        dial.result = result_of(cause, dial.result);
         let over = dial.legs.is_empty().then_some(dial.result);
         let said = why.map_or_else(String::new, |why| format!(" {why},"));
-        self.note_reason(key, cause, format!("{name}:{said} cause {cause}"));
+        self.note_reason(key, cause, &format!("{name}:{said} cause {cause}"));
         if let Some(result) = over {
             self.dial_over(key, result);
             self.run_dialplan(now, key);
@@ -176,7 +187,7 @@ impl Control {
 }
 
 /// What several failures of one Dial come to: BUSY if any was busy, else CONGESTION, else the last.
-fn result_of(cause: Cause, before: DialResult, alone: bool) -> DialResult {
+fn result_of(cause: Cause, before: DialResult) -> DialResult {
     let status = match cause {
         Cause::BUSY => DialStatus::Busy,
         Cause::CONGESTION | Cause::SWITCH_CONGESTION => DialStatus::Congestion,
@@ -189,9 +200,21 @@ fn result_of(cause: Cause, before: DialResult, alone: bool) -> DialResult {
         DialStatus::NoAnswer => 1,
         _ => 0,
     };
-    if alone || rank(status) >= rank(before.status) {
-        DialResult { status, cause: cause.0 }
-    } else {
-        before
+    if rank(status) >= rank(before.status) { DialResult { status, cause: cause.0 } } else { before }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_failures_come_to_the_one_that_tells_most() {
+        let none = DialResult { status: DialStatus::ChanUnavail, cause: Cause::ABSENT.0 };
+        let result = |causes: &[Cause]| causes.iter().fold(none, |so_far, c| result_of(*c, so_far));
+        let busy = DialResult { status: DialStatus::Busy, cause: Cause::BUSY.0 };
+        assert_eq!(result(&[Cause::BUSY, Cause::OUT_OF_ORDER]), busy);
+        assert_eq!(result(&[Cause::OUT_OF_ORDER, Cause::BUSY]), busy);
+        let last = result(&[Cause::NO_CODEC, Cause::NO_ROUTE]);
+        assert_eq!((last.status, last.cause), (DialStatus::ChanUnavail, Cause::NO_ROUTE.0));
     }
 }

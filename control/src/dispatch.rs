@@ -201,7 +201,8 @@ impl Control {
         }
         if !quelch || heard.elements.music_on_hold {
             let control = if quelch { ControlSubclass::Hold } else { ControlSubclass::Unhold };
-            if let Some(other) = self.partner(key).filter(|_| heard.elements.music_on_hold) {
+            let other = self.partner(key).filter(|other| self.is_linked(*other));
+            if let Some(other) = other.filter(|_| heard.elements.music_on_hold) {
                 let kind = (FrameType::Control, Subclass::control(control));
                 self.send(now, other, kind, &[], OnAck::Nothing);
             }

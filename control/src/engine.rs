@@ -55,6 +55,8 @@ pub struct Stats {
     pub calls_up: usize,
     /// Peers registered with us.
     pub registered: usize,
+    /// Pairs of local socket and remote address with a leg, or a number that rests.
+    pub associations: usize,
     /// Full frames that could not be read.
     pub malformed: u64,
     /// Full frames for a call that does not exist.
@@ -252,6 +254,7 @@ impl Control {
             calls: self.calls.len(),
             calls_up: self.calls_up,
             registered: self.peers.iter().filter(|peer| peer.is_registered()).count(),
+            associations: self.associations.len(),
             ..self.stats
         }
     }
@@ -315,9 +318,10 @@ impl Control {
         self.peers.at(self.associations.get(pair).remote).find(|peer| peer.config.trunk)
     }
 
-    /// Whether a leg has agreed on a format.
+    /// Whether a leg has agreed on a format and nobody has ended it. What went to one whose peer has hung up would
+    /// acknowledge that before the cores have sent their last.
     pub(crate) fn is_linked(&self, leg: Key) -> bool {
-        self.legs.get(leg).is_some_and(|leg| leg.state.carries_voice())
+        self.legs.get(leg).is_some_and(|leg| leg.state.carries_voice() && leg.ending.is_none())
     }
 
     /// A leg's state.

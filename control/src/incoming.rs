@@ -67,6 +67,7 @@ impl Control {
         let Some(leg) = self.legs.get_mut(key) else { return false };
         leg.state = LegState::Waiting;
         leg.theirs = Some(header.source);
+        leg.opening = Some(header.timestamp);
         leg.proven = validated;
         leg.unvalidated = !validated;
         let _ = leg.reliable.arrive(&header, true);

@@ -215,6 +215,8 @@ pub(crate) struct Leg {
     pub(crate) media: Media,
     /// The call it is part of.
     pub(crate) call: Option<Key>,
+    /// Time-stamp of the peer's frame that opened it: what tells that frame's repetitions from another call.
+    pub(crate) opening: Option<Timestamp>,
     /// The peer has shown that it hears us: a token returned, or a frame that names our number.
     pub(crate) proven: bool,
     /// What opened it has been sent once more with the peer's call token.
@@ -262,6 +264,7 @@ impl Leg {
                 trunk: false,
             },
             call: None,
+            opening: None,
             proven: false,
             token_taken: false,
             unvalidated: false,

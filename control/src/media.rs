@@ -177,6 +177,10 @@ impl Control {
         if let Some(leg) = self.legs.get_mut(near) {
             leg.media.relay = RelayState::Absent;
         }
+        let last_voice = self.cells.last_sent(relay);
+        if let Some(leg) = self.legs.get_mut(far) {
+            leg.stamped_voice(last_voice); // what is said next comes after it, be it the HANGUP
+        }
         if state == RelayState::Moving {
             return self.install(now, near, far);
         }
@@ -364,10 +368,10 @@ impl Control {
         }
     }
 
-    /// Time-stamp of the last voice a core sent to this leg's peer; 0 if none.
+    /// Time-stamp of the last voice a core sent to this leg's peer; 0 if none. A relay that is being removed has sent
+    /// some too.
     pub(crate) fn last_voice_to(&self, leg: Key) -> Timestamp {
-        self.feeder_of(leg)
-            .map_or(Timestamp(0), |feeder| self.cells.last_sent(RelayId(feeder.index)))
+        self.partner(leg).map_or(Timestamp(0), |feeder| self.cells.last_sent(RelayId(feeder.index)))
     }
 
     /// Whether connected-line frames may go from this leg to its partner.

@@ -10,8 +10,8 @@ use crate::cause::Cause;
 use crate::conf::{CallerId, Methods};
 use crate::identity::Identity;
 
-/// Room for the elements of one message; Asterisk has as much.
-const ROOM: usize = 1024;
+/// Room for the elements of one message: a NEW whose every text has its 255 octets fits.
+const ROOM: usize = 3072;
 const VERSION: u16 = 2;
 
 /// What a NEW says.
@@ -37,13 +37,15 @@ pub(crate) struct RegAck<'a> {
     pub(crate) unix_seconds: u64,
 }
 
-/// Gathers elements; what does not fit is left out, and everything after it.
+/// Gathers elements, of which there is room for all we ever send.
 fn written(write: impl FnOnce(&mut IeWriter<'_>)) -> Vec<u8> {
     let mut room = [0; ROOM];
     let mut ies = IeWriter::new(&mut room);
     write(&mut ies);
-    let len = ies.finish().unwrap_or(0);
-    room[..len].to_vec()
+    match ies.finish() {
+        Ok(len) => room[..len].to_vec(),
+        Err(_) => unreachable!("no message is longer than the longest NEW"),
+    }
 }
 
 /// NEW, but for its call token, which comes last.
@@ -171,4 +173,43 @@ pub(crate) fn released(username: &str, unix_seconds: u64) -> Vec<u8> {
         ies.raw(IeKind::Username, username.as_bytes())
             .u32(IeKind::DateTime, DateTime::from_unix(unix_seconds).to_wire());
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use dataplane::wire::Ies;
+
+    use super::*;
+
+    #[test]
+    fn a_new_of_the_longest_texts_is_complete() {
+        let long = "x".repeat(2000);
+        let text = || Some(long.clone());
+        let identity = Identity {
+            number: text(),
+            name: text(),
+            ani: text(),
+            rdnis: text(),
+            dnid: text(),
+            language: text(),
+            ani2: Some(1),
+            passed_on: vec![IeKind::Variable.to_wire(), 1, 0],
+            ..Identity::default()
+        };
+        let elements = new(&New {
+            called: &long,
+            context: Some(&long),
+            username: Some(&long),
+            auto_answer: true,
+            offered: &MediaFormat::BEST_FIRST,
+            identity: &identity,
+            send_ani: true,
+            unix_seconds: 1_700_000_000,
+        });
+        let kinds: Vec<IeKind> = Ies::new(&elements).map(|ie| ie.unwrap().kind).collect();
+        assert_eq!(kinds.first(), Some(&IeKind::Version));
+        for kind in [IeKind::Username, IeKind::Capability2, IeKind::DateTime, IeKind::Variable] {
+            assert!(kinds.contains(&kind), "{kind:?}");
+        }
+    }
 }

@@ -102,7 +102,7 @@ impl Control {
             let name =
                 self.peers.get(index).map_or_else(String::new, |peer| peer.config.name.clone());
             self.log(LogLevel::Info, Topic::Names, format!("peer {name} is at {address}"));
-            self.probe_from(now, index);
+            self.probe_anew(now, index);
         }
     }
 }

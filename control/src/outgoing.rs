@@ -45,17 +45,25 @@ struct Target {
 
 impl Control {
     /// The formats to offer: those the caller's leg can still be accepted in. Several destinations ring at once, so
-    /// they are offered one that all of them can do, where there is one.
-    pub(crate) fn offer_for(&self, call: Key, destinations: &[Destination]) -> Vec<MediaFormat> {
+    /// they are offered one that all of them can do, where there is one. A caller who is told that it rings before
+    /// anybody accepts is accepted by that: only one format can be offered then.
+    pub(crate) fn offer_for(
+        &self,
+        call: Key,
+        destinations: &[Destination],
+        one: bool,
+    ) -> Vec<MediaFormat> {
         let candidates = self.calls.get(call).map_or(&[][..], |call| &call.candidates);
-        if destinations.len() > 1 {
-            let all_do = |format: &&MediaFormat| {
-                destinations.iter().all(|destination| {
-                    let peer = self.peers.by_name(destination.peer.as_bytes());
-                    peer.is_none_or(|peer| peer.config.codecs.set.contains(**format))
-                })
-            };
-            if let Some(common) = candidates.iter().find(all_do) {
+        let does = |destination: &Destination, format: MediaFormat| {
+            let peer = self.peers.by_name(destination.peer.as_bytes());
+            peer.is_none_or(|peer| peer.config.codecs.set.contains(format))
+        };
+        let all_do = |format: &&MediaFormat| destinations.iter().all(|to| does(to, **format));
+        let one_does = |format: &&MediaFormat| destinations.iter().any(|to| does(to, **format));
+        if one || destinations.len() > 1 {
+            let mut formats = candidates.iter();
+            let common = formats.find(all_do).or_else(|| candidates.iter().find(one_does));
+            if let Some(common) = common.filter(|common| one || all_do(common)) {
                 return vec![*common];
             }
         }

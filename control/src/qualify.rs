@@ -33,6 +33,17 @@ impl Control {
         }
     }
 
+    /// A peer is somewhere else: what is asked of its old address says nothing of it any more.
+    pub(crate) fn probe_anew(&mut self, now: Instant, index: u32) {
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        peer.reach = Reach::Unknown;
+        peer.averaged = None;
+        if let Some(probe) = peer.probe.take() {
+            self.release(now, probe, false);
+        }
+        self.probe_from(now, index);
+    }
+
     /// Monitors a peer from `at` on, if its section asks for it.
     pub(crate) fn probe_from(&mut self, at: Instant, index: u32) {
         if let Some(peer) = self.peers.get_mut(index).filter(|peer| peer.config.qualify.is_some()) {
@@ -157,12 +168,11 @@ impl Control {
 
     /// The ACK of a PONG, which came from the number that belongs to no call.
     fn send_ack_to_stateless(&mut self, key: Key, header: &FullHeader) {
-        if let Some(leg) = self.legs.get_mut(key) {
-            leg.theirs = Some(header.source);
-        }
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let before = leg.theirs.replace(header.source);
         self.send_ack(key, header);
         if let Some(leg) = self.legs.get_mut(key) {
-            leg.theirs = None; // number 1 names no leg: the tombstone must not answer to it
+            leg.theirs = before; // number 1 names no leg: the tombstone must not answer to it
         }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Registrant {
     secret: Option<Secret>,
     registrar: Option<SocketAddr>,
     state: State,
+    /// The last attempt that ended was granted.
+    holds: bool,
     refresh: u16,
     failures: u32,
     timeouts: u32,
@@ -77,6 +79,7 @@ impl Registrant {
             secret: line.secret.clone(),
             registrar,
             state: State::Unregistered,
+            holds: false,
             refresh: REFRESH,
             failures: 0,
             timeouts: 0,
@@ -214,16 +217,17 @@ impl Control {
             registrant.state = State::Unregistered;
             return;
         }
-        let before = std::mem::replace(&mut registrant.state, State::Registered);
+        registrant.state = State::Registered;
+        let news = !std::mem::replace(&mut registrant.holds, true);
         registrant.refresh = heard.elements.refresh.filter(|s| *s > 0).unwrap_or(REFRESH);
         (registrant.failures, registrant.timeouts) = (0, 0);
         let refresh = Duration::from_secs(u64::from(registrant.refresh));
-        if before != State::Registered {
+        if news {
             let registrar = registrant.registrar.map_or_else(String::new, |at| at.to_string());
             let seen = heard.elements.apparent_addr;
             let seen = seen.map_or_else(String::new, |at| format!(", which sees us at {}", at.0));
             let text = format!("registered as {} with {registrar}{seen}", registrant.user);
-            self.log(LogLevel::Debug, Topic::Registrant, text);
+            self.log(LogLevel::Info, Topic::Registrant, text);
         }
         self.registrant_at(now + refresh * 5 / 6, index);
     }
@@ -265,7 +269,8 @@ impl Control {
             (general.register_retry, general.register_retry_max, general.register_quiet);
         let Some(registrant) = self.registrants.get_mut(index as usize) else { return };
         registrant.leg = None;
-        let before = std::mem::replace(&mut registrant.state, state);
+        registrant.state = state;
+        registrant.holds = false;
         registrant.failures += 1;
         registrant.refresh = REFRESH;
         if registrant.releasing {
@@ -273,19 +278,16 @@ impl Control {
         }
         let doubled = retry.saturating_mul(1 << (registrant.failures - 1).min(16)).min(most);
         let keeps_quiet =
-            registrant.timeouts > 0 && registrant.timeouts.is_multiple_of(TIMEOUTS_BEFORE_QUIET);
+            state == State::Timeout && registrant.timeouts.is_multiple_of(TIMEOUTS_BEFORE_QUIET);
         let pause = if keeps_quiet { doubled.max(quiet) } else { doubled };
-        if before != state || registrant.failures == 1 {
-            let registrar =
-                registrant.registrar.map_or_else(|| "?".to_owned(), |at| at.to_string());
-            let text = format!(
-                "registration as {} with {registrar}: {}: {why}; next try in {} s",
-                registrant.user,
-                state.words(),
-                pause.as_secs()
-            );
-            self.log(LogLevel::Warning, Topic::Registrant, text);
-        }
+        let registrar = registrant.registrar.map_or_else(|| "?".to_owned(), |at| at.to_string());
+        let text = format!(
+            "registration as {} with {registrar}: {}: {why}; next try in {} s",
+            registrant.user,
+            state.words(),
+            pause.as_secs()
+        );
+        self.log(LogLevel::Warning, Topic::Registrant, text);
         self.registrant_at(now + pause, index);
     }
 
@@ -293,7 +295,7 @@ impl Control {
     pub(crate) fn release_registrations(&mut self, now: Instant) {
         for index in 0..self.registrants.len() as u32 {
             let registrant = &mut self.registrants[index as usize];
-            let registered = registrant.state == State::Registered;
+            let registered = registrant.holds;
             registrant.releasing = true;
             if let Some(key) = registrant.leg.take() {
                 self.release(now, key, false);

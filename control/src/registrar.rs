@@ -49,6 +49,7 @@ impl Control {
         let header = *heard.frame.header();
         let Some(leg) = self.legs.get_mut(key) else { return false };
         leg.theirs = Some(header.source);
+        leg.opening = Some(header.timestamp);
         leg.unvalidated = !validated;
         let _ = leg.reliable.arrive(&header, true);
         self.unvalidated += u32::from(!validated);
@@ -163,10 +164,9 @@ impl Control {
         peer.registered_until = Some(now + granted + GRACE);
         let seconds = u16::try_from(granted.as_secs()).unwrap_or(u16::MAX);
         if new {
-            peer.reach = Reach::Unknown;
             let text = format!("peer {} registered at {remote} for {seconds} s", peer.config.name);
             self.log(LogLevel::Info, Topic::Registrar, text);
-            self.probe_from(now, index);
+            self.probe_anew(now, index);
         }
         self.rearm_peer(index);
         seconds

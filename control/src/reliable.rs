@@ -215,9 +215,9 @@ impl Reliable {
         Ok(())
     }
 
-    /// A round trip was measured.
+    /// A round trip was measured, by a time-stamp the peer sent back and may have made up.
     pub(crate) fn measured(&mut self, rtt: Duration) {
-        self.rtt = rtt;
+        self.rtt = rtt.min(INTERVAL_MAX);
     }
 }
 

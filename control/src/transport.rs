@@ -69,6 +69,9 @@ impl Control {
             None => Found::Nothing,
         };
         match found {
+            Found::Leg(leg) if self.begins_anew(now, leg, &heard) => {
+                self.begin_anew(now, core, from, leg, &heard);
+            }
             Found::Leg(leg) if self.belongs(leg, &heard) => self.handle_on_leg(now, leg, &heard),
             Found::Leg(leg) if self.legs.get(leg).is_some_and(|leg| leg.theirs.is_none()) => {
                 self.stats.strays += 1;
@@ -137,10 +140,9 @@ impl Control {
             self.voice_acknowledged(key);
         }
         if ended {
-            if header.frame_type == FrameType::Iax
-                && header.subclass.as_iax() == IaxSubclass::Hangup
-            {
-                self.send_ack(key, header); // both hung up at once
+            let iax = header.frame_type == FrameType::Iax;
+            if !iax || header.subclass.as_iax().is_numbered() {
+                self.send_ack(key, header); // it hung up at the same time, or asks whether we are there
             }
             self.release(now, key, true);
         }

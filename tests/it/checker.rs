@@ -405,6 +405,9 @@ fn trunk_datagrams() {
     );
     let untimed = trunk(EntryForm::Untimed, 0, MiniTimestamp(140), &[OURS]);
     assert_eq!(found(&[&untimed]), one(8, "trunk entries without time-stamps"));
+    let mut anew = Captured::talking();
+    anew.sends_octets(&whole(0, &[OURS])).wait(600).sends_octets(&whole(0, &[OURS]));
+    assert_eq!(anew.found(), [], "a trunk that was quiet may begin anew");
     let back = found(&[&whole(5000, &[OURS]), &whole(4700, &[OURS])]);
     assert_eq!(back, one(9, "trunk header time 4700 after 5000"));
     let empty = [&whole(0, &[])[..], &[0, 0, 0x3e, 0x81, 0, 140]].concat();

@@ -9,3 +9,4 @@ pub mod fuzz_control;
 pub mod hex;
 pub mod one_core;
 pub mod pcap;
+pub mod world;

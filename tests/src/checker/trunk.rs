@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use dataplane::wire::{EntryForm, TRUNK_HEADER_LEN, TrunkEntry, TrunkFrame};
 
@@ -9,9 +10,13 @@ use super::Options;
 use super::finding::Log;
 use super::media::BACK_AT_MOST_MS;
 
-/// The last header time each peer was sent. The header time 0 makes a receiver set its clock, so it may come once only.
+/// After this long without a trunk frame the last call has gone, and the next may set the receiver's clock anew.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// The last header time each peer was sent. The header time 0 makes a receiver set its clock, so it may come only
+/// where voice begins.
 #[derive(Debug, Default)]
-pub(super) struct Trunks(HashMap<SocketAddr, u32>);
+pub(super) struct Trunks(HashMap<SocketAddr, (u32, Duration)>);
 
 impl Trunks {
     /// Judges the datagram as such and returns its whole entries; `len` is its whole length.
@@ -31,9 +36,13 @@ impl Trunks {
             log.wrong("trunk entries without time-stamps");
         }
         let time_ms = frame.time_ms();
-        match self.0.insert(peer, time_ms) {
-            Some(_) if time_ms == 0 => log.wrong("trunk header time 0 again"),
-            Some(before) if before.saturating_sub(time_ms) > BACK_AT_MOST_MS => {
+        match self.0.insert(peer, (time_ms, log.now)) {
+            Some((_, at)) if time_ms == 0 && log.now - at < QUIET => {
+                log.wrong("trunk header time 0 again");
+            }
+            Some((before, _))
+                if time_ms > 0 && before.saturating_sub(time_ms) > BACK_AT_MOST_MS =>
+            {
                 log.wrong(format!("trunk header time {time_ms} after {before}"));
             }
             _ => {}

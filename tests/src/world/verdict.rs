@@ -1,0 +1,90 @@
+//! What must be so after every run, whatever happened in it.
+
+use std::time::Duration;
+
+use dataplane::time::Instant;
+
+use super::World;
+use crate::checker::{self, Options};
+
+/// A run is over when the last number has rested and every timer of a call has gone off.
+const AFTERWARDS: Duration = Duration::from_secs(130);
+
+impl World {
+    /// Every host hangs up what it still has, everything is given time to end, and the world is judged.
+    pub fn ends(&self) {
+        self.ends_with(&Options { answer_within: Duration::from_secs(8), ..Options::default() });
+    }
+
+    /// The same, judged with other patience.
+    pub fn ends_with(&self, options: &Options) {
+        self.everybody_hangs_up();
+        self.run_for(AFTERWARDS);
+        self.judge_what_is_left();
+        self.judge_voice();
+        self.judge_frames(options);
+    }
+
+    /// Every host hangs up its calls.
+    pub fn everybody_hangs_up(&self) {
+        let mut inner = self.0.borrow_mut();
+        for host in 0..inner.hosts.len() {
+            let calls: Vec<usize> = inner.hosts[host].calls().collect();
+            for call in calls {
+                inner.with_host(host, |host, tools| host.hang_up(call, tools, 16));
+            }
+        }
+    }
+
+    /// Nothing of any call is left: not in control, not on a core, not in a timer.
+    fn judge_what_is_left(&self) {
+        let seed = self.seed();
+        let periodic = self.is_periodic();
+        if periodic {
+            let clear = || self.stats().legs == 0;
+            assert!(self.run_until(Duration::from_secs(40), clear), "seed {seed}: a leg stays");
+        }
+        let stats = self.stats();
+        assert_eq!((stats.calls, stats.legs, stats.calls_up), (0, 0, 0), "seed {seed}: {stats:?}");
+        let inner = self.0.borrow();
+        for core in &inner.switch.cores {
+            assert_eq!(core.load(), (0, 0), "seed {seed}: relays and peers left on a core");
+        }
+        if !periodic {
+            assert_eq!(stats.associations, 0, "seed {seed}: an association stays");
+            let deadline = inner.switch.control.deadline();
+            assert_eq!(deadline, Instant::FAR_FUTURE, "seed {seed}: a timer runs for nothing");
+        }
+    }
+
+    /// Whether the configuration has something done for ever.
+    fn is_periodic(&self) -> bool {
+        let inner = self.0.borrow();
+        let config = &inner.switch.config;
+        let named = |host: &control::conf::Host| matches!(host, control::conf::Host::Name { .. });
+        !config.registers.is_empty()
+            || config.peers.iter().any(|peer| peer.qualify.is_some() || named(&peer.host))
+            || inner.switch.control.stats().registered > 0
+    }
+
+    /// Spoken = heard + lost + dropped for a reason + left with control, and nothing strange was heard.
+    fn judge_voice(&self) {
+        let account = self.account();
+        let seed = self.seed();
+        assert_eq!(account.missing, 0, "seed {seed}: voice vanished: {account:?}");
+        let inner = self.0.borrow();
+        for host in &inner.hosts {
+            let strange: usize = host.legs.iter().map(|leg| leg.ear.strange).sum();
+            assert_eq!(strange, 0, "seed {seed}: {} heard noise", host.address);
+        }
+    }
+
+    /// The strict checker has nothing to say of what the switch sent.
+    fn judge_frames(&self, options: &Options) {
+        let inner = self.0.borrow();
+        let ours = inner.switch.address(dataplane::handoff::SocketId(0));
+        let report = checker::check_capture(&inner.capture, ours, options);
+        assert!(report.stats.sent > 0, "seed {}: the switch has said nothing", inner.seed);
+        assert!(report.violations.is_empty(), "seed {}:\n{report}", inner.seed);
+    }
+}
