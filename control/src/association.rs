@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use dataplane::handoff::{CoreId, PeerIndex, SocketId};
+use dataplane::handoff::{CallKey, CoreId, PeerIndex, SocketId};
 use dataplane::time::Instant;
 use dataplane::wire::{CallNumber, SeqNo};
 use foldhash::fast::FixedState;
@@ -32,6 +32,8 @@ pub(crate) struct Tombstone {
     pub(crate) ended: Instant,
     /// Whether the leg's end is known at both ends.
     pub(crate) acknowledged: bool,
+    /// What the peer encrypted with, and we did.
+    pub(crate) keys: Option<(CallKey, CallKey)>,
 }
 
 #[derive(Debug)]
@@ -330,7 +332,14 @@ mod tests {
     }
 
     fn tombstone(ended: Instant, acknowledged: bool) -> Tombstone {
-        Tombstone { theirs: None, oseqno: SeqNo(0), iseqno: SeqNo(0), ended, acknowledged }
+        Tombstone {
+            theirs: None,
+            oseqno: SeqNo(0),
+            iseqno: SeqNo(0),
+            ended,
+            acknowledged,
+            keys: None,
+        }
     }
 
     #[test]

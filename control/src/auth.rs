@@ -1,5 +1,6 @@
 //! The MD5 method: challenges, answers and their check (RFC 5456 §8.6.14, §8.6.15).
 
+use dataplane::handoff::CallKey;
 use md5::{Digest, Md5};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -47,6 +48,16 @@ pub(crate) fn answer(challenge: &[u8], secret: &Secret) -> [u8; 32] {
         pair.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
     }
     out
+}
+
+/// The key of an encrypted call: the octets whose hex form answers the challenge.
+pub(crate) fn call_key(challenge: &[u8], secret: &Secret) -> CallKey {
+    CallKey(md5_of(challenge, secret))
+}
+
+/// Whether an MD5 result is that of the secret a key was made from.
+pub(crate) fn proves(result: &[u8], key: CallKey) -> bool {
+    from_hex(result).is_some_and(|result| result.ct_eq(&key.0).into())
 }
 
 fn md5_of(challenge: &[u8], secret: &[u8]) -> [u8; 16] {

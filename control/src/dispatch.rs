@@ -59,6 +59,7 @@ impl Control {
             IaxSubclass::RegRej => self.registrant_rejected(now, key, heard),
             IaxSubclass::Quelch => self.quelch_heard(now, key, heard, true),
             IaxSubclass::Unquelch => self.quelch_heard(now, key, heard, false),
+            IaxSubclass::RtKey => self.new_key_heard(now, key, heard),
             IaxSubclass::TxReq => {
                 self.send(now, key, iax(IaxSubclass::TxRej), &[], OnAck::Nothing);
             }
@@ -122,10 +123,11 @@ impl Control {
     fn vnak_heard(&mut self, now: Instant, key: Key, header: &FullHeader) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         let mut again = Vec::new();
-        leg.reliable.resend_from(now, header.iseqno, |octets| again.push(octets.to_vec()));
+        leg.reliable
+            .resend_from(now, header.iseqno, |octets, under| again.push((under, octets.to_vec())));
         let lacks_voice = again.is_empty() && leg.reliable.is_quiet() && leg.media.sent.is_some();
-        for octets in again {
-            self.transmit(key, octets);
+        for (under, octets) in again {
+            self.transmit_under(key, under, octets);
         }
         if lacks_voice {
             self.owe_voice(key);

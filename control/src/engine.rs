@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use dataplane::cipher::Pads;
 use dataplane::handoff::{CoreId, PeerIndex, Punt, RelayCells};
 use dataplane::time::Instant;
 use foldhash::fast::FixedState;
@@ -59,6 +60,8 @@ pub struct Stats {
     pub associations: usize,
     /// Full frames that could not be read.
     pub malformed: u64,
+    /// Full frames that could not be decrypted.
+    pub undecryptable: u64,
     /// Full frames for a call that does not exist.
     pub strays: u64,
     /// NEWs and REGREQs refused before any state was made for them.
@@ -86,6 +89,8 @@ pub struct Control {
     pub(crate) cores: u8,
     pub(crate) started: (Instant, u64),
     pub(crate) random: Random,
+    /// Pads of encrypted full frames.
+    pub(crate) pads: Pads,
     pub(crate) tokens: CallTokens,
     pub(crate) associations: Associations,
     pub(crate) legs: Slab<Leg>,
@@ -148,6 +153,7 @@ impl Control {
             plan,
             cells,
             cores,
+            pads: Pads::new(random.bits().to_ne_bytes()),
             random,
             tokens,
             associations,

@@ -14,6 +14,7 @@ use crate::cause::Cause;
 use crate::conf::{Secret, User};
 use crate::identity::Identity;
 use crate::reliable::{OnAck, Reliable};
+use crate::secrecy::Secrecy;
 use crate::slab::Key;
 
 /// Where a call's leg stands (RFC 5456 Figures 2 and 3).
@@ -213,6 +214,10 @@ pub(crate) struct Leg {
     pub(crate) state: LegState,
     pub(crate) reliable: Reliable,
     pub(crate) media: Media,
+    /// Whether its frames are encrypted, and with what.
+    pub(crate) secrecy: Secrecy,
+    /// Frames that could not be decrypted.
+    pub(crate) undecryptable: u32,
     /// The call it is part of.
     pub(crate) call: Option<Key>,
     /// Time-stamp of the peer's frame that opened it: what tells that frame's repetitions from another call.
@@ -263,6 +268,8 @@ impl Leg {
                 quelched: false,
                 trunk: false,
             },
+            secrecy: Secrecy::Clear,
+            undecryptable: 0,
             call: None,
             opening: None,
             proven: false,
@@ -305,7 +312,7 @@ impl Leg {
         let (oseqno, iseqno) = self.reliable.numbers();
         let octets = self.octets((frame_type, subclass), timestamp, (oseqno, iseqno), data);
         if frame_type != FrameType::Iax || subclass.as_iax().is_numbered() {
-            self.reliable.keep(now, &octets, on_ack);
+            self.reliable.keep(now, &octets, self.secrecy.sending(), on_ack);
         }
         octets
     }
@@ -333,7 +340,12 @@ impl Leg {
 
     /// When the leg next has something to do.
     pub(crate) fn deadline(&self) -> Instant {
-        self.reliable.deadline().min(self.ping_at).min(self.lagrq_at).min(self.due_at)
+        let rotation = match &self.secrecy {
+            Secrecy::Keyed(keys) => keys.rotate_at,
+            Secrecy::Clear | Secrecy::Awaited(_) => Instant::FAR_FUTURE,
+        };
+        let timers = [self.ping_at, self.lagrq_at, self.due_at, rotation];
+        timers.into_iter().fold(self.reliable.deadline(), Instant::min)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use dataplane::handoff::CallKey;
 use dataplane::wire::{
     ApparentAddr, Capability, CodecPrefs, DateTime, IeKind, IeWriter, MediaFormat,
 };
@@ -9,6 +10,7 @@ use dataplane::wire::{
 use crate::cause::Cause;
 use crate::conf::{CallerId, Methods};
 use crate::identity::Identity;
+use crate::secrecy::AES_128;
 
 /// Room for the elements of one message: a NEW whose every text has its 255 octets fits.
 const ROOM: usize = 3072;
@@ -20,6 +22,8 @@ pub(crate) struct New<'a> {
     pub(crate) called: &'a str,
     pub(crate) context: Option<&'a str>,
     pub(crate) username: Option<&'a str>,
+    /// Whether we can encrypt; new keys during the call are taken, but not promised: rotation is the callee's.
+    pub(crate) encryption: bool,
     pub(crate) auto_answer: bool,
     pub(crate) offered: &'a [MediaFormat],
     pub(crate) identity: &'a Identity,
@@ -70,6 +74,9 @@ pub(crate) fn new(new: &New<'_>) -> Vec<u8> {
         if let Some(username) = new.username {
             ies.raw(IeKind::Username, username.as_bytes());
         }
+        if new.encryption {
+            ies.u16(IeKind::Encryption, AES_128);
+        }
         if let Some(wanted) = new.offered.first() {
             ies.format(*wanted);
         }
@@ -95,13 +102,25 @@ pub(crate) fn format(format: MediaFormat) -> Vec<u8> {
     written(|ies| _ = ies.format(format))
 }
 
-/// AUTHREQ and REGAUTH.
-pub(crate) fn challenge(methods: Methods, challenge: &[u8], username: &str) -> Vec<u8> {
+/// AUTHREQ and REGAUTH; `encrypted`: what comes after it is to be.
+pub(crate) fn challenge(
+    methods: Methods,
+    challenge: &[u8],
+    encrypted: bool,
+    username: &str,
+) -> Vec<u8> {
     written(|ies| {
-        ies.u16(IeKind::AuthMethods, methods.0)
-            .raw(IeKind::Challenge, challenge)
-            .raw(IeKind::Username, username.as_bytes());
+        ies.u16(IeKind::AuthMethods, methods.0).raw(IeKind::Challenge, challenge);
+        if encrypted {
+            ies.u16(IeKind::Encryption, AES_128);
+        }
+        ies.raw(IeKind::Username, username.as_bytes());
     })
+}
+
+/// RTKEY: the key we encrypt with from the next frame on.
+pub(crate) fn new_key(key: CallKey) -> Vec<u8> {
+    written(|ies| _ = ies.raw(IeKind::Challenge, &key.0))
 }
 
 /// AUTHREP by MD5.

@@ -80,7 +80,7 @@ impl Control {
         if let Some(leg) = self.legs.get_mut(key) {
             leg.due_at = now + ANSWER_WAIT;
         }
-        let data = message::challenge(methods, challenge.text(), &username);
+        let data = message::challenge(methods, challenge.text(), false, &username);
         self.send(now, key, iax(IaxSubclass::RegAuth), &data, OnAck::Nothing);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use dataplane::handoff::CallKey;
 use dataplane::time::Instant;
 use dataplane::wire::{FullHeader, SeqNo};
 
@@ -46,6 +47,8 @@ const VNAK_REST_MIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 struct Sent {
     octets: Box<[u8]>,
+    /// What it was encrypted with, and is each time it is sent.
+    key: Option<CallKey>,
     first: Instant,
     next: Instant,
     interval: Duration,
@@ -102,10 +105,17 @@ impl Reliable {
     }
 
     /// Keeps a frame just sent with the number of [`Reliable::numbers`] until it is acknowledged.
-    pub(crate) fn keep(&mut self, now: Instant, octets: &[u8], on_ack: OnAck) {
+    pub(crate) fn keep(
+        &mut self,
+        now: Instant,
+        octets: &[u8],
+        key: Option<CallKey>,
+        on_ack: OnAck,
+    ) {
         let interval = (2 * self.rtt).clamp(INTERVAL_MIN, INTERVAL_MAX);
         let next = now + interval;
-        self.queue.push_back(Sent { octets: octets.into(), first: now, next, interval, on_ack });
+        let octets = octets.into();
+        self.queue.push_back(Sent { octets, key, first: now, next, interval, on_ack });
         self.oseqno = self.oseqno.next();
     }
 
@@ -170,14 +180,19 @@ impl Reliable {
 
     /// Sends again what a VNAK asks for, as it was last sent: the frame of that number and all after it. Obeyed once
     /// per round trip, since a storm of VNAKs would make us resend everything for each.
-    pub(crate) fn resend_from(&mut self, now: Instant, iseqno: SeqNo, mut send: impl FnMut(&[u8])) {
+    pub(crate) fn resend_from(
+        &mut self,
+        now: Instant,
+        iseqno: SeqNo,
+        mut send: impl FnMut(&[u8], Option<CallKey>),
+    ) {
         let rest = self.rtt.max(VNAK_REST_MIN);
         if self.vnak_obeyed.is_some_and(|at| now < at + rest) {
             return;
         }
         self.vnak_obeyed = Some(now);
         for sent in self.queue.iter().filter(|sent| sent.oseqno().ahead_of(iseqno) < 128) {
-            send(&sent.octets);
+            send(&sent.octets, sent.key);
         }
     }
 
@@ -196,7 +211,7 @@ impl Reliable {
     pub(crate) fn retransmit(
         &mut self,
         now: Instant,
-        mut send: impl FnMut(&[u8]),
+        mut send: impl FnMut(&[u8], Option<CallKey>),
     ) -> Result<(), GaveUp> {
         let iseqno = self.iseqno;
         for sent in self.queue.iter_mut().filter(|sent| sent.next <= now) {
@@ -207,7 +222,7 @@ impl Reliable {
                 *r |= 0x80;
                 *i = iseqno.0;
             }
-            send(&sent.octets);
+            send(&sent.octets, sent.key);
             sent.interval = (sent.interval * 2).min(INTERVAL_MAX);
             sent.next = (now + sent.interval).min(sent.first + GIVE_UP);
             self.told = iseqno;
@@ -248,7 +263,7 @@ mod tests {
         let (oseqno, iseqno) = reliable.numbers();
         let mut octets = [0; 12];
         header(oseqno.0, iseqno.0).emit(&mut octets).unwrap();
-        reliable.keep(now, &octets, on_ack);
+        reliable.keep(now, &octets, None, on_ack);
     }
 
     fn retired(reliable: &mut Reliable, iseqno: u8) -> usize {
@@ -296,7 +311,7 @@ mod tests {
         loop {
             let now = reliable.deadline();
             let mut again = 0;
-            match reliable.retransmit(now, |octets| {
+            match reliable.retransmit(now, |octets, _| {
                 again += 1;
                 assert_eq!(octets[2] & 0x80, 0x80, "the R bit");
             }) {
@@ -316,8 +331,8 @@ mod tests {
         let mut reliable = Reliable::new(RTT_AT_FIRST);
         (0..4).for_each(|_| send(&mut reliable, at(0), OnAck::Nothing));
         let mut seen = Vec::new();
-        reliable.resend_from(at(5), SeqNo(2), |octets| seen.push((octets[8], octets[2] & 0x80)));
-        reliable.resend_from(at(6), SeqNo(0), |_| panic!("too soon"));
+        reliable.resend_from(at(5), SeqNo(2), |octets, _| seen.push((octets[8], octets[2] & 0x80)));
+        reliable.resend_from(at(6), SeqNo(0), |_, _| panic!("too soon"));
         assert_eq!(seen, [(2, 0), (3, 0)]);
     }
 }

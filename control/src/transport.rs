@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use dataplane::handoff::{CoreId, PeerIndex, SocketId};
+use dataplane::handoff::{CallKey, CoreId, PeerIndex, SocketId};
 use dataplane::time::Instant;
 use dataplane::wire::{
     CallNumber, FrameType, FullFrame, FullHeader, IaxSubclass, Subclass, Timestamp,
@@ -15,6 +15,7 @@ use crate::engine::{Control, Due};
 use crate::leg::{Ending, Leg, LegState, Work, full_frame};
 use crate::output::Output;
 use crate::reliable::{Arrival, OnAck};
+use crate::secrecy::{LegKeys, Opened, Secrecy, sealed};
 use crate::slab::Key;
 
 /// Where a frame came from, or goes to.
@@ -58,16 +59,53 @@ impl Control {
             self.stats.malformed += 1;
             return;
         };
+        let numbers = *frame.header(); // of an encrypted frame only the call numbers mean anything yet
+        let found = match self.associations.find(from.0, from.1) {
+            Some(pair) => self.associations.get(pair).find(now, numbers.destination, numbers.source),
+            None => Found::Nothing,
+        };
+        match self.open_for(now, found, octets) {
+            Opened::AsItCame => self.handle_opened(now, core, from, found, octets),
+            Opened::Decrypted(plain) => self.handle_opened(now, core, from, found, &plain),
+            Opened::Undecryptable => self.stats.undecryptable += 1,
+        }
+    }
+
+    /// What a frame is to the leg, or the memory of one, that it was found to be for.
+    fn open_for(&mut self, now: Instant, found: Found, octets: &[u8]) -> Opened {
+        match found {
+            Found::Leg(key) => {
+                let Some(leg) = self.legs.get_mut(key) else { return Opened::AsItCame };
+                let opened = leg.secrecy.open(octets);
+                if matches!(opened, Opened::Undecryptable) {
+                    self.not_decrypted(now, key);
+                }
+                opened
+            }
+            Found::Tombstone(_, Tombstone { keys: Some((heard, _)), .. }) => {
+                LegKeys::new(heard).open(octets).map_or(Opened::Undecryptable, Opened::Decrypted)
+            }
+            Found::Tombstone(..) | Found::Nothing => Opened::AsItCame,
+        }
+    }
+
+    fn handle_opened(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        found: Found,
+        octets: &[u8],
+    ) {
+        let Ok(frame) = FullFrame::parse(octets) else {
+            self.stats.malformed += 1;
+            return;
+        };
         let Ok(elements) = Elements::gather(frame.ies()) else {
             self.stats.malformed += 1; // neither processed nor acknowledged, as in the field
             return;
         };
         let heard = HeardFrame { frame, elements };
-        let header = *frame.header();
-        let found = match self.associations.find(from.0, from.1) {
-            Some(pair) => self.associations.get(pair).find(now, header.destination, header.source),
-            None => Found::Nothing,
-        };
         match found {
             Found::Leg(leg) if self.begins_anew(now, leg, &heard) => {
                 self.begin_anew(now, core, from, leg, &heard);
@@ -222,7 +260,12 @@ impl Control {
             frame_type,
             subclass,
         };
-        self.send_raw(core, from, full_frame(&header, &[]));
+        let octets = full_frame(&header, &[]);
+        let octets = match tombstone.keys {
+            Some((_, sent)) => sealed(sent, &octets, &mut self.pads),
+            None => octets,
+        };
+        self.send_raw(core, from, octets);
     }
 
     /// Sends a full frame on a leg, stamped by its clock, and resends it until it is acknowledged.
@@ -252,8 +295,18 @@ impl Control {
         self.rearm(now, key);
     }
 
-    /// Sends octets to a leg's peer.
+    /// Sends octets to a leg's peer, encrypted as the leg is now.
     pub(crate) fn transmit(&mut self, key: Key, octets: Vec<u8>) {
+        let under = self.legs.get(key).and_then(|leg| leg.secrecy.sending());
+        self.transmit_under(key, under, octets);
+    }
+
+    /// Sends octets to a leg's peer, encrypted as they were when they first went.
+    pub(crate) fn transmit_under(&mut self, key: Key, under: Option<CallKey>, octets: Vec<u8>) {
+        let octets = match under {
+            Some(under) => sealed(under, &octets, &mut self.pads),
+            None => octets,
+        };
         let Some(leg) = self.legs.get(key) else { return };
         let pair = self.associations.get(leg.pair);
         let (core, address) = (pair.core, (pair.local, pair.remote));
@@ -336,7 +389,11 @@ impl Control {
         self.forget_challenge(&leg.work);
         let (oseqno, iseqno) = leg.reliable.final_numbers();
         let theirs = leg.theirs;
-        let tombstone = Tombstone { theirs, oseqno, iseqno, ended: now, acknowledged };
+        let keys = match leg.secrecy {
+            Secrecy::Keyed(keys) => Some((keys.heard, keys.sent)),
+            Secrecy::Clear | Secrecy::Awaited(_) => None,
+        };
+        let tombstone = Tombstone { theirs, oseqno, iseqno, ended: now, acknowledged, keys };
         self.associations.rest(leg.pair, leg.ours, tombstone);
         if let Work::Probe(peer) = leg.work {
             self.probe_over(peer, key);
@@ -359,9 +416,9 @@ impl Control {
     fn leg_timers(&mut self, now: Instant, key: Key) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         let mut again = Vec::new();
-        let result = leg.reliable.retransmit(now, |octets| again.push(octets.to_vec()));
-        for octets in again {
-            self.transmit(key, octets);
+        let result = leg.reliable.retransmit(now, |octets, under| again.push((under, octets.to_vec())));
+        for (under, octets) in again {
+            self.transmit_under(key, under, octets);
         }
         if result.is_err() {
             return self.leg_lost(now, key, "it does not answer");
@@ -371,6 +428,7 @@ impl Control {
             leg.due_at = Instant::FAR_FUTURE;
             self.work_due(now, key);
         }
+        self.rotate_key(now, key);
         self.keep_alive(now, key);
     }
 
