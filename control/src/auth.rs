@@ -52,7 +52,7 @@ pub(crate) fn answer(challenge: &[u8], secret: &Secret) -> [u8; 32] {
 
 /// The key of an encrypted call: the octets whose hex form answers the challenge.
 pub(crate) fn call_key(challenge: &[u8], secret: &Secret) -> CallKey {
-    CallKey(md5_of(challenge, secret))
+    CallKey(md5_of(challenge, secret.reveal()))
 }
 
 /// Whether an MD5 result is that of the secret a key was made from.

@@ -9,6 +9,7 @@ use dataplane::wire::{
 use crate::cause::Cause;
 use crate::engine::Control;
 use crate::leg::{Ending, Work};
+use crate::message;
 use crate::reliable::OnAck;
 use crate::slab::Key;
 use crate::transport::{HeardFrame, iax};
@@ -73,9 +74,7 @@ impl Control {
             | IaxSubclass::TxRej
             | IaxSubclass::CallToken => {}
             other => {
-                let mut data = [0; 3];
-                let mut ies = IeWriter::new(&mut data);
-                ies.u8(IeKind::IaxUnknown, other.to_wire());
+                let data = message::unsupported(other);
                 self.send(now, key, iax(IaxSubclass::Unsupport), &data, OnAck::Nothing);
             }
         }

@@ -131,7 +131,9 @@ impl Control {
                 leg.secrecy = Secrecy::Keyed(LegKeys::new(auth::call_key(challenge, secret)));
                 Ok(())
             }
-            (EncryptionPolicy::Forced, None) => Err("forceencryption=yes needs a secret to make a key of"),
+            (EncryptionPolicy::Forced, None) => {
+                Err("forceencryption=yes needs a secret to make a key of")
+            }
             (EncryptionPolicy::Forced, _) => Err("it does not encrypt, and forceencryption=yes"),
             (EncryptionPolicy::Offered, _) => Ok(()),
         }
@@ -148,9 +150,13 @@ impl Control {
         let waits = matches!(leg.state, LegState::Waiting);
         let Some(remote) = self.remote_of(key).filter(|_| tells) else { return };
         let text = if waits {
-            format!("{remote}: the answer to our challenge does not decrypt: it has another secret, probably")
+            format!(
+                "{remote}: the answer to our challenge does not decrypt: it has another secret, probably"
+            )
         } else {
-            format!("{remote}: {BURST} frames of an encrypted call do not decrypt: a new key of its that was lost, or forged frames")
+            format!(
+                "{remote}: {BURST} frames of an encrypted call do not decrypt: a new key of its that was lost, or forged frames"
+            )
         };
         self.complain(now, Topic::Call, remote, text);
     }

@@ -17,6 +17,7 @@ use crate::codec::{Wanted, candidates};
 use crate::conf::{Host, Methods, User};
 use crate::dialplan::{DialOptions, Walk, WalkStart};
 use crate::elements::{Elements, printable};
+use crate::encryption::{Agreement, agree};
 use crate::engine::Control;
 use crate::identity::Identity;
 use crate::leg::{CallerSetup, Ending, Event, Leg, LegState, Work};
@@ -56,6 +57,7 @@ impl Control {
             context: elements.called_context.filter(|c| !c.is_empty()).map(printable),
             candidates: user.as_ref().map_or_else(Vec::new, |user| acceptable(user, elements)),
             identity: Identity::of(elements, heard.frame.ies()),
+            agreement: user.as_ref().map_or(Agreement::Clear, |user| agree(user, elements)),
             refusal: None,
             user,
         });
@@ -123,6 +125,11 @@ impl Control {
                 "it speaks a version above 2".to_owned(),
             );
         }
+        let agreement = setup.agreement;
+        if agreement == Agreement::Impossible {
+            let why = "it does not encrypt, and forceencryption=yes".to_owned();
+            return self.refuse_caller(now, key, Cause::NO_AUTHORITY, why);
+        }
         let methods = match &user {
             Some(user) if !user.credentials.are_required() => return self.admitted(now, key),
             Some(user) => user.credentials.methods,
@@ -150,8 +157,12 @@ impl Control {
         if let Work::Caller(Some(setup)) = &mut leg.work {
             setup.challenge = Some(challenge);
         }
-        let data = message::challenge(methods, challenge.text(), &username);
+        let encrypted = agreement != Agreement::Clear;
+        let data = message::challenge(methods, challenge.text(), encrypted, &username);
         self.send(now, key, iax(IaxSubclass::AuthReq), &data, OnAck::Nothing);
+        if encrypted {
+            self.await_encrypted(key, challenge.text(), user.as_deref());
+        }
     }
 
     /// `maxauthreq` for a name that nobody has: always the same one's of our users, or a caller could tell by the limit
@@ -265,13 +276,23 @@ impl Control {
         let Work::Caller(setup) = &mut leg.work else { return };
         let Some(setup) = setup.take() else { return };
         let CallerSetup {
-            user: Some(user), username, called, context, candidates, identity, ..
+            user: Some(user),
+            username,
+            called,
+            context,
+            candidates,
+            identity,
+            agreement,
+            ..
         } = *setup
         else {
             return;
         };
         if validated {
             self.peers.tokens_proved(if username.is_empty() { "guest" } else { &username });
+        }
+        if agreement == (Agreement::Encrypted { rotates: true }) {
+            self.start_rotation(now, key);
         }
         let identity = identity.overridden_by(&user);
         let context = context.or_else(|| user.contexts.first().cloned()).unwrap_or_default();

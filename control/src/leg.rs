@@ -11,7 +11,8 @@ use dataplane::wire::{
 
 use crate::auth::Challenge;
 use crate::cause::Cause;
-use crate::conf::{Secret, User};
+use crate::conf::{EncryptionPolicy, Secret, User};
+use crate::encryption::Agreement;
 use crate::identity::Identity;
 use crate::reliable::{OnAck, Reliable};
 use crate::secrecy::Secrecy;
@@ -116,6 +117,8 @@ pub(crate) struct CallerSetup {
     pub(crate) candidates: Vec<MediaFormat>,
     /// Who calls.
     pub(crate) identity: Identity,
+    /// Whether its frames are encrypted from our challenge on, and whether it takes new keys.
+    pub(crate) agreement: Agreement,
     /// Why it is refused, where the refusal is delayed.
     pub(crate) refusal: Option<(Cause, String)>,
 }
@@ -127,6 +130,8 @@ pub(crate) struct CalleeSetup {
     pub(crate) elements: Vec<u8>,
     /// What we answer a challenge with.
     pub(crate) secret: Option<Secret>,
+    /// Whether the call is to be encrypted.
+    pub(crate) encryption: EncryptionPolicy,
     /// Formats offered, the best first.
     pub(crate) offered: Vec<MediaFormat>,
     /// Challenges answered so far.

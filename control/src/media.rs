@@ -14,7 +14,7 @@ use dataplane::wire::{EntryForm, FrameType, MediaFormat, Subclass, Timestamp};
 use crate::engine::Control;
 use crate::leg::{Ending, Event, LegState, RelayState};
 use crate::message;
-use crate::output::Output;
+use crate::output::{LogLevel, Output, Topic};
 use crate::reliable::OnAck;
 use crate::slab::Key;
 use crate::transport::{HeardFrame, iax};
@@ -62,13 +62,28 @@ impl Control {
         for (near, far) in [(caller, callee), (callee, caller)] {
             let trunk = self.legs.get(near).and_then(|leg| self.trunk_peer_at(leg.pair)).is_some();
             if let Some(leg) = self.legs.get_mut(near) {
+                let encrypted = leg.secrecy.sending().is_some();
                 leg.media.bridged = Some(far);
                 leg.media.offset = None;
-                leg.media.trunk = trunk;
+                leg.media.trunk = trunk && !encrypted; // trunk entries are in clear, whatever was agreed
+                if trunk && encrypted {
+                    self.say_untrunked(call, near);
+                }
             }
         }
         self.install(now, caller, callee);
         self.install(now, callee, caller);
+    }
+
+    /// An encrypted call is never carried in clear, which the operator should know where `trunk=yes` costs it.
+    fn say_untrunked(&mut self, call: Key, leg: Key) {
+        let id = self.calls.get(call).map_or(0, |call| call.id);
+        let remote = self.remote_of(leg).map_or_else(String::new, |remote| remote.to_string());
+        let text = format!(
+            "call {id}: voice to {remote} goes as encrypted mini frames in spite of trunk=yes: \
+             trunk entries would be in clear"
+        );
+        self.log(LogLevel::Info, Topic::Call, text);
     }
 
     /// Has a core carry what is heard on `near` to the peer of `far`.
@@ -94,8 +109,8 @@ impl Control {
             offset: near_leg.media.offset,
             format: near_leg.media.heard,
             quelched: far_leg.media.quelched,
-            decrypt: None,
-            encrypt: None,
+            decrypt: near_leg.secrecy.heard(),
+            encrypt: far_leg.secrecy.sending(),
             convert: None,
         };
         self.name_on_cores(now, near_pair);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use dataplane::handoff::CallKey;
 use dataplane::wire::{
-    ApparentAddr, Capability, CodecPrefs, DateTime, IeKind, IeWriter, MediaFormat,
+    ApparentAddr, Capability, CodecPrefs, DateTime, IaxSubclass, IeKind, IeWriter, MediaFormat,
 };
 
 use crate::cause::Cause;
@@ -118,6 +118,11 @@ pub(crate) fn challenge(
     })
 }
 
+/// UNSUPPORT.
+pub(crate) fn unsupported(subclass: IaxSubclass) -> Vec<u8> {
+    written(|ies| _ = ies.u8(IeKind::IaxUnknown, subclass.to_wire()))
+}
+
 /// RTKEY: the key we encrypt with from the next frame on.
 pub(crate) fn new_key(key: CallKey) -> Vec<u8> {
     written(|ies| _ = ies.raw(IeKind::Challenge, &key.0))
@@ -219,8 +224,9 @@ mod tests {
             called: &long,
             context: Some(&long),
             username: Some(&long),
+            encryption: false,
             auto_answer: true,
-            offered: &MediaFormat::BEST_FIRST,
+            offered: MediaFormat::BEST_FIRST,
             identity: &identity,
             send_ani: true,
             unix_seconds: 1_700_000_000,

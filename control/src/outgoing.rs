@@ -10,7 +10,7 @@ use dataplane::wire::{Capability, IaxSubclass, MediaFormat};
 use crate::auth;
 use crate::cause::Cause;
 use crate::codec;
-use crate::conf::{CallerId, Methods, Secret};
+use crate::conf::{CallerId, EncryptionPolicy, Methods, Secret};
 use crate::dialplan::Destination;
 use crate::engine::Control;
 use crate::leg::{CalleeSetup, Ending, Event, LegState, Work};
@@ -41,6 +41,7 @@ struct Target {
     username: Option<String>,
     context: Option<String>,
     send_ani: bool,
+    encryption: EncryptionPolicy,
 }
 
 impl Control {
@@ -101,6 +102,7 @@ impl Control {
             called: destination.number.as_deref().unwrap_or("s"),
             context: target.context.as_deref(),
             username: target.username.as_deref(),
+            encryption: target.encryption != EncryptionPolicy::Off && target.secret.is_some(),
             auto_answer: destination.auto_answer,
             offered: &offered,
             identity: &identity,
@@ -110,7 +112,9 @@ impl Control {
         let name = destination.peer.clone();
         let (secret, remote) = (target.secret, target.remote);
         let data = message::with_token(&elements, &[]);
-        let setup = Box::new(CalleeSetup { elements, secret, offered, answers: 0, name });
+        let encryption = target.encryption;
+        let setup =
+            Box::new(CalleeSetup { elements, secret, encryption, offered, answers: 0, name });
         let core = self.core_for(target.local, remote);
         let opening = Opening { core, address: (target.local, remote), rtt: target.rtt };
         let Some(key) = self.open_leg(now, opening, Work::Callee(Some(setup))) else {
@@ -148,6 +152,7 @@ impl Control {
                 username: destination.user.clone(),
                 context: destination.context.clone(),
                 send_ani: false,
+                encryption: EncryptionPolicy::Off,
             });
         };
         let Some(mut remote) = peer.address.or(peer.config.default_addr) else {
@@ -170,6 +175,7 @@ impl Control {
             username: destination.user.clone().or_else(|| config.username.clone()),
             context: destination.context.clone().or_else(|| config.peer_context.clone()),
             send_ani: config.send_ani,
+            encryption: config.encryption,
         })
     }
 
@@ -253,8 +259,14 @@ impl Control {
             }
             Some(secret) => Ok(auth::answer(challenge, secret)),
         };
+        let policy = setup.encryption;
+        let answer = answer.and_then(|answer| {
+            self.encrypt_to_callee(key, policy, challenge, heard).map_err(str::to_owned)?;
+            Ok(answer)
+        });
         match answer {
             Ok(answer) => {
+                let Some(leg) = self.legs.get_mut(key) else { return };
                 leg.state = leg.state.on(Event::AuthReq).unwrap_or(leg.state);
                 let data = message::md5_result(&answer);
                 self.send(now, key, iax(IaxSubclass::AuthRep), &data, OnAck::Nothing);
@@ -274,6 +286,11 @@ impl Control {
         let Work::Callee(setup) = &mut leg.work else { return };
         let Some(setup) = setup.take() else { return };
         let call = leg.call;
+        if setup.encryption == EncryptionPolicy::Forced && leg.secrecy.sending().is_none() {
+            let why = "it accepted in clear, and forceencryption=yes";
+            let cause = Cause::NO_CODEC;
+            return self.call_leg_ended(now, key, cause, Some(why), Ending::Reject(cause));
+        }
         let said = heard.elements.format().filter(|said| !said.is_empty());
         let Some(format) = codec::chosen(said, &setup.offered) else {
             let why = format!("it accepted {}, which was not offered", said.unwrap_or_default());

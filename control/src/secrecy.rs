@@ -72,6 +72,14 @@ impl Secrecy {
         }
     }
 
+    /// The key the peer encrypts with.
+    pub(crate) fn heard(&self) -> Option<CallKey> {
+        match self {
+            Self::Keyed(keys) => Some(keys.heard),
+            Self::Clear | Self::Awaited(_) => None,
+        }
+    }
+
     /// The keys, if there are any yet.
     pub(crate) fn keys(&mut self) -> Option<&mut LegKeys> {
         match self {

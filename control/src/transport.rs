@@ -61,7 +61,9 @@ impl Control {
         };
         let numbers = *frame.header(); // of an encrypted frame only the call numbers mean anything yet
         let found = match self.associations.find(from.0, from.1) {
-            Some(pair) => self.associations.get(pair).find(now, numbers.destination, numbers.source),
+            Some(pair) => {
+                self.associations.get(pair).find(now, numbers.destination, numbers.source)
+            }
             None => Found::Nothing,
         };
         match self.open_for(now, found, octets) {
@@ -416,7 +418,8 @@ impl Control {
     fn leg_timers(&mut self, now: Instant, key: Key) {
         let Some(leg) = self.legs.get_mut(key) else { return };
         let mut again = Vec::new();
-        let result = leg.reliable.retransmit(now, |octets, under| again.push((under, octets.to_vec())));
+        let result =
+            leg.reliable.retransmit(now, |octets, under| again.push((under, octets.to_vec())));
         for (under, octets) in again {
             self.transmit_under(key, under, octets);
         }
