@@ -18,6 +18,8 @@ mod dial;
 mod dispatch;
 mod elements;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod identity;
 mod incoming;
 mod leg;
@@ -33,6 +35,8 @@ mod random;
 mod registrant;
 mod registrar;
 mod reliable;
+#[cfg(test)]
+mod scripted_peers;
 mod slab;
 mod timers;
 mod transport;

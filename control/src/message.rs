@@ -201,7 +201,7 @@ mod tests {
             context: Some(&long),
             username: Some(&long),
             auto_answer: true,
-            offered: &MediaFormat::BEST_FIRST,
+            offered: MediaFormat::BEST_FIRST,
             identity: &identity,
             send_ani: true,
             unix_seconds: 1_700_000_000,

@@ -215,6 +215,9 @@ impl Control {
                 leg.due_at = now + patience;
                 (IaxSubclass::New, message::with_token(&setup.elements, token))
             }
+            Work::Callee(_) if leg.state == LegState::Ending => {
+                return self.release(now, key, true); // it has not even begun at the peer
+            }
             Work::Registrant(index) => {
                 let index = *index;
                 let Some((kind, elements)) = self.registration_request(index) else { return };
