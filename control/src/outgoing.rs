@@ -97,6 +97,7 @@ impl Control {
         };
         let mut identity = identity.clone();
         identity.set(caller.clone());
+        let identity = identity.presented();
         let elements = message::new(&message::New {
             called: destination.number.as_deref().unwrap_or("s"),
             context: target.context.as_deref(),
