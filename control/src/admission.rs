@@ -231,7 +231,7 @@ impl Control {
     fn token_required(&self, heard: &HeardFrame<'_>, calling: bool, source: IpAddr) -> bool {
         let name = heard.elements.named_user().unwrap_or(b"guest");
         let name = std::str::from_utf8(name).unwrap_or_default();
-        let user = self.users.get(name).filter(|_| calling);
+        let user = self.user_named(name).filter(|_| calling);
         let peer = self.peers.by_name(name);
         let of_section = match (user, peer) {
             (Some(user), _) => Some((user.require_call_token, None)),

@@ -96,7 +96,10 @@ pub struct Control {
     pub(crate) legs: Slab<Leg>,
     pub(crate) calls: Slab<Call>,
     pub(crate) peers: Peers,
-    pub(crate) users: HashMap<String, Arc<User>, FixedState>,
+    /// Users by name, as indices into the configuration's list.
+    pub(crate) users: HashMap<String, u32, FixedState>,
+    /// Users with access rules, in file order: those a caller without a name may be.
+    pub(crate) narrowed: Vec<u32>,
     pub(crate) registrants: Vec<Registrant>,
     pub(crate) names: Names,
     /// Unanswered challenges by the user name presented, and whether it is that of a user who may call from there:
@@ -130,9 +133,11 @@ impl Control {
         let complaints = Limiter::new(hash_seed(), COMPLAINTS_PER_SECOND);
         let tokens = CallTokens::new(&random.key(), config.general.call_token_expiration);
         let mut users = HashMap::with_hasher(hasher.clone());
-        for user in &config.users {
-            users.insert(user.name.clone(), Arc::clone(user));
+        for (index, user) in (0..).zip(&config.users) {
+            users.insert(user.name.clone(), index);
         }
+        let has_rules = |(_, user): &(u32, &Arc<User>)| !user.acl.is_empty();
+        let narrowed = (0..).zip(&config.users).filter(has_rules).map(|(at, _)| at).collect();
         let legs_max = config.dataplane.legs_max;
         let mut control = Self {
             peers: Peers::new(&config.peers, hasher.clone()),
@@ -158,6 +163,7 @@ impl Control {
             tokens,
             associations,
             users,
+            narrowed,
             strangers,
             complaints,
         };
@@ -307,6 +313,11 @@ impl Control {
         } else {
             self.stats.limited += 1;
         }
+    }
+
+    /// The user of a name.
+    pub(crate) fn user_named(&self, name: &str) -> Option<&Arc<User>> {
+        self.config.users.get(*self.users.get(name)? as usize)
     }
 
     /// Seconds since 1970.

@@ -7,6 +7,9 @@ use crate::elements::{Elements, passed_on, printable};
 
 /// Presentation when there is neither number nor name.
 const NOT_AVAILABLE: u8 = 0x43;
+/// The bits of a presentation that say whether it is allowed, and their value where it is not.
+const PRESENTATION: u8 = 0x60;
+const PROHIBITED: u8 = 0x20;
 /// Presentation of a caller id the configuration vouches for: allowed, passed screening.
 const SCREENED: u8 = 0x01;
 
@@ -15,6 +18,8 @@ const SCREENED: u8 = 0x01;
 pub(crate) struct Identity {
     pub(crate) number: Option<String>,
     pub(crate) name: Option<String>,
+    /// The name's octets where they are no plain text; the field has names in Latin-1 too.
+    pub(crate) name_octets: Option<Vec<u8>>,
     pub(crate) ani: Option<String>,
     pub(crate) rdnis: Option<String>,
     pub(crate) dnid: Option<String>,
@@ -34,6 +39,10 @@ impl Identity {
         Self {
             number: text(elements.calling_number),
             name: text(elements.calling_name),
+            name_octets: elements
+                .calling_name
+                .filter(|octets| printable(octets).as_bytes() != *octets)
+                .map(<[u8]>::to_vec),
             ani: text(elements.calling_ani),
             rdnis: text(elements.rdnis),
             dnid: text(elements.dnid),
@@ -57,6 +66,15 @@ impl Identity {
         }
         let fallback = || user.default_language.clone();
         self.language = user.language.clone().or(self.language).or_else(fallback);
+        self
+    }
+
+    /// As it may be told on: a caller who wants to stay unknown is unknown to whom we call. No section is trusted with
+    /// more yet.
+    pub(crate) fn presented(mut self) -> Self {
+        if self.presentation.is_some_and(|value| value & PRESENTATION == PROHIBITED) {
+            (self.number, self.name, self.ani, self.rdnis) = (None, None, None, None);
+        }
         self
     }
 
@@ -86,12 +104,15 @@ impl Identity {
         if let Some(ani2) = self.ani2 {
             ies.u32(IeKind::CallingAni2, ani2);
         }
+        if let Some(name) = &self.name {
+            let heard = self.name_octets.as_deref().filter(|octets| printable(octets) == *name);
+            ies.raw(IeKind::CallingName, heard.unwrap_or(name.as_bytes()));
+        }
         let mut text = |kind, value: &Option<String>| {
             if let Some(value) = value {
                 ies.raw(kind, value.as_bytes());
             }
         };
-        text(IeKind::CallingName, &self.name);
         if send_ani {
             text(IeKind::CallingAni, &self.ani);
         }
@@ -123,7 +144,47 @@ fn shrunk(number: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dataplane::wire::Ies;
+
     use super::*;
+
+    #[test]
+    fn who_wants_to_stay_unknown_is_not_told_on() {
+        let text = || Some("100".to_owned());
+        for (presentation, known) in [(None, true), (Some(0x01), true), (Some(0x21), false)] {
+            let identity = Identity {
+                number: text(),
+                name: text(),
+                ani: text(),
+                rdnis: text(),
+                dnid: text(),
+                presentation,
+                ..Identity::default()
+            };
+            let told = identity.presented();
+            let withheld = [told.number, told.name, told.ani, told.rdnis];
+            assert!(withheld.iter().all(|text| text.is_some() == known));
+            assert_eq!((told.dnid, told.presentation), (text(), presentation));
+        }
+    }
+
+    #[test]
+    fn a_name_in_latin_1_is_told_on_as_it_came_unless_it_was_changed() {
+        let heard = [4, 4, b'J', 0xfc, b'r', b'g'];
+        let elements = Elements::gather(Ies::new(&heard)).unwrap();
+        let mut identity = Identity::of(&elements, Ies::new(&[]));
+        let told = |identity: &Identity| {
+            let mut room = [0; 64];
+            let mut ies = IeWriter::new(&mut room);
+            identity.write(&mut ies, false);
+            let len = ies.finish().unwrap();
+            let elements = Elements::gather(Ies::new(&room[..len])).unwrap();
+            elements.calling_name.map(<[u8]>::to_vec)
+        };
+        assert_eq!(told(&identity).as_deref(), Some(&heard[2..]));
+        identity.set(CallerId { number: None, name: Some("Joe".to_owned()) });
+        assert_eq!(told(&identity).as_deref(), Some(&b"Joe"[..]));
+    }
 
     #[test]
     fn numbers_shrink_as_the_field_shrinks_them() {

@@ -14,7 +14,7 @@ use crate::auth::Challenge;
 use crate::call::Call;
 use crate::cause::Cause;
 use crate::codec::{Wanted, candidates};
-use crate::conf::{Host, Methods, User};
+use crate::conf::{Methods, User};
 use crate::dialplan::{DialOptions, Walk, WalkStart};
 use crate::elements::{Elements, printable};
 use crate::encryption::{Agreement, agree};
@@ -23,6 +23,7 @@ use crate::identity::Identity;
 use crate::leg::{CallerSetup, Ending, Event, Leg, LegState, Work};
 use crate::message;
 use crate::output::Topic;
+use crate::peer::PeerState;
 use crate::reliable::{OnAck, RTT_AT_FIRST};
 use crate::slab::Key;
 use crate::transport::{Address, HeardFrame, Opening, iax};
@@ -96,21 +97,26 @@ impl Control {
         };
         if let Some(name) = elements.named_user() {
             let name = std::str::from_utf8(name).ok()?;
-            return self.users.get(name).filter(qualifies).cloned();
+            return self.user_named(name).filter(qualifies).cloned();
         }
-        let bound = |user: &&Arc<User>| {
-            let here = match &user.host {
-                Some(Host::Address(address)) => address.ip() == source,
-                Some(_) => self
-                    .peers
-                    .by_name(&user.name)
-                    .is_some_and(|peer| peer.address.is_some_and(|at| at.ip() == source)),
-                None => false,
-            };
-            here || user.acl.narrows_to(source)
-        };
-        let mut bound_here = self.config.users.iter().filter(|user| bound(user) && qualifies(user));
-        bound_here.next().or_else(|| self.users.get("guest").filter(qualifies)).cloned()
+        let of_peer = |peer: &PeerState| self.users.get(&peer.config.name).copied();
+        let hosts = self.peers.at_ip(source).filter_map(of_peer);
+        let mut bound: Vec<u32> = hosts
+            .filter(|at| self.user_at(*at).is_some_and(|user| user.host.is_some()))
+            .chain(
+                self.narrowed
+                    .iter()
+                    .copied()
+                    .filter(|at| self.user_at(*at).is_some_and(|user| user.acl.narrows_to(source))),
+            )
+            .collect();
+        bound.sort_unstable();
+        let mut bound = bound.into_iter().filter_map(|at| self.user_at(at)).filter(qualifies);
+        bound.next().or_else(|| self.user_named("guest").filter(qualifies)).cloned()
+    }
+
+    fn user_at(&self, at: u32) -> Option<&Arc<User>> {
+        self.config.users.get(at as usize)
     }
 
     /// Asks for proof where there is something to prove; a stranger's name is asked like any other.

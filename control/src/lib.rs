@@ -19,6 +19,8 @@ mod dispatch;
 mod elements;
 mod encryption;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod identity;
 mod incoming;
 mod leg;
@@ -34,6 +36,8 @@ mod random;
 mod registrant;
 mod registrar;
 mod reliable;
+#[cfg(test)]
+mod scripted_peers;
 mod secrecy;
 mod slab;
 mod timers;

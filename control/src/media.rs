@@ -9,10 +9,10 @@ use dataplane::handoff::{
     Carriage, Command, CoreId, PeerIndex, PeerSpec, RelayId, RelaySpec, TrunkSpec, VOICE_MAX,
 };
 use dataplane::time::Instant;
-use dataplane::wire::{EntryForm, FrameType, MediaFormat, Subclass, Timestamp};
+use dataplane::wire::{EntryForm, FrameType, IaxSubclass, MediaFormat, Subclass, Timestamp};
 
 use crate::engine::Control;
-use crate::leg::{Ending, Event, LegState, RelayState};
+use crate::leg::{Ending, Event, LegState, RelayState, Work};
 use crate::message;
 use crate::output::{LogLevel, Output, Topic};
 use crate::reliable::OnAck;
@@ -262,21 +262,28 @@ impl Control {
         let Some(how) = leg.ending.take() else { return };
         leg.state = leg.state.on(Event::End).unwrap_or(LegState::Ending);
         let known = leg.theirs.is_some();
+        if !known && matches!((how, &leg.work), (Ending::Hangup(_), Work::Callee(_))) {
+            // The NEW may have arrived and its answer be under way: the peer finds the call by our number alone.
+            leg.reliable.stop_repeating();
+            return self.say_hangup(now, key, how);
+        }
         match how {
             Ending::Acknowledge(header) => {
                 self.send_ack(key, &header);
                 self.release(now, key, true);
             }
-            Ending::Hangup(cause) if known => {
-                let data = message::hangup(cause);
-                self.send(now, key, iax(dataplane::wire::IaxSubclass::Hangup), &data, OnAck::End);
-            }
-            Ending::Reject(cause) if known => {
-                let data = message::reject(cause);
-                self.send(now, key, iax(dataplane::wire::IaxSubclass::Reject), &data, OnAck::End);
-            }
+            Ending::Hangup(_) | Ending::Reject(_) if known => self.say_hangup(now, key, how),
             _ => self.release(now, key, false),
         }
+    }
+
+    fn say_hangup(&mut self, now: Instant, key: Key, how: Ending) {
+        let (subclass, data) = match how {
+            Ending::Hangup(cause) => (IaxSubclass::Hangup, message::hangup(cause)),
+            Ending::Reject(cause) => (IaxSubclass::Reject, message::reject(cause)),
+            Ending::Acknowledge(_) | Ending::Silent => return,
+        };
+        self.send(now, key, iax(subclass), &data, OnAck::End);
     }
 
     /// A full VOICE frame from a leg's peer.

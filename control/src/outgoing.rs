@@ -98,6 +98,7 @@ impl Control {
         };
         let mut identity = identity.clone();
         identity.set(caller.clone());
+        let identity = identity.presented();
         let elements = message::new(&message::New {
             called: destination.number.as_deref().unwrap_or("s"),
             context: target.context.as_deref(),
@@ -220,6 +221,9 @@ impl Control {
             Work::Callee(Some(setup)) if leg.state == LegState::Waiting => {
                 leg.due_at = now + patience;
                 (IaxSubclass::New, message::with_token(&setup.elements, token))
+            }
+            Work::Callee(_) if leg.state == LegState::Ending => {
+                return self.release(now, key, true); // it has not even begun at the peer
             }
             Work::Registrant(index) => {
                 let index = *index;

@@ -93,6 +93,11 @@ impl Reliable {
         *self = Self::new(self.rtt);
     }
 
+    /// Sends nothing again of what was sent so far; it may have arrived all the same.
+    pub(crate) fn stop_repeating(&mut self) {
+        self.queue.clear();
+    }
+
     /// The numbers for the next frame: (oseqno, iseqno). Whatever carries them tells the peer what we have.
     pub(crate) fn numbers(&mut self) -> (SeqNo, SeqNo) {
         self.told = self.iseqno;

@@ -34,6 +34,11 @@ pub(crate) struct Relay {
     owes_full: bool,
     /// Audio for that frame has gone to control.
     punted: bool,
+    /// Frames that may still follow the last answered one to control, so as not to overtake those under way; 0: none
+    /// is under way.
+    following: u8,
+    /// Newest time-stamp of the audio under way to control.
+    awaited: Timestamp,
     pub(crate) quelched: bool,
 }
 
@@ -52,6 +57,9 @@ pub(crate) enum Stamp {
 
 /// How far a predicted time-stamp may part from the clock, milliseconds.
 const DRIFT_MAX_MS: u32 = 100;
+
+/// Frames that follow others to control at most: more, and a busy control would be given ever more to do.
+const FOLLOWING_MAX: u8 = 16;
 
 /// What an untimed frame is taken to last where format and length do not tell, milliseconds.
 const USUAL_MS: u32 = 20;
@@ -80,6 +88,8 @@ impl Relay {
             carriage: spec.carriage,
             owes_full: false,
             punted: false,
+            following: 0,
+            awaited: spec.newest,
             quelched: spec.quelched,
         }
     }
@@ -97,6 +107,7 @@ impl Relay {
         let at = match stamp {
             Stamp::Whole(at) => {
                 self.clock_base = self.clock_base.map(|_| at.0.wrapping_sub(millis(now)));
+                self.answered(at);
                 at
             }
             Stamp::Low16(low) => {
@@ -145,9 +156,11 @@ impl Relay {
         Some(sent)
     }
 
-    /// Whether the next audio is to be punted: a full frame is owed, and its audio has not gone yet.
-    pub(crate) fn wants_punt(&self) -> bool {
-        self.owes_full && !self.punted
+    /// Whether the next audio is to be punted: a full frame is owed, and its audio has not gone yet; or other audio is
+    /// under way to control, and what is heard after it would overtake it.
+    pub(crate) fn wants_punt(&self, stamp: Stamp) -> bool {
+        let comes_back = matches!(stamp, Stamp::Whole(_));
+        (self.owes_full && !self.punted) || (self.following > 0 && !comes_back)
     }
 
     /// The far leg owes a full frame, whatever was punted before.
@@ -156,9 +169,29 @@ impl Relay {
         self.punted = false;
     }
 
-    /// Audio for a full frame has gone to control.
-    pub(crate) fn punted(&mut self) {
+    /// Audio heard at `at` has gone to control. True: it is the first, and is to overtake nothing sent before it.
+    pub(crate) fn punted(&mut self, at: Timestamp) -> bool {
         self.punted = true;
+        let first = self.following == 0;
+        self.awaited = if first { at } else { self.awaited.latest(at) };
+        self.following =
+            if first || self.offset.is_none() { FOLLOWING_MAX } else { self.following - 1 };
+        first
+    }
+
+    /// Control has dealt with audio heard at `at`.
+    fn answered(&mut self, at: Timestamp) {
+        if !at.is_before(self.awaited) {
+            self.following = 0;
+        }
+    }
+
+    /// A full VOICE frame is on its way to control: what follows is told from its time, long before control says so.
+    pub(crate) fn heard_full(&mut self, at: Timestamp) {
+        if self.offset.is_none() || !at.is_before(self.newest) {
+            self.newest = at;
+            self.clock_base = None;
+        }
     }
 
     /// Publishes the newest time-stamp sent.
@@ -178,6 +211,7 @@ impl Relay {
         self.newest = self.newest.latest(heard);
         self.mark = if self.offset == Some(offset) { self.mark.latest(sent) } else { sent };
         self.offset = Some(offset);
+        self.answered(heard);
         if period(sent) == period(self.mark) {
             self.owes_full = false;
             self.punted = false;

@@ -1,8 +1,8 @@
 //! Datagrams written and read for tests.
 
 use dataplane::wire::{
-    CallNumber, EntryForm, Frame, FrameType, FullHeader, IaxSubclass, MiniTimestamp, SeqNo,
-    Subclass, Timestamp, emit_entry_header, emit_mini_header, emit_trunk_header,
+    CallNumber, EntryForm, Frame, FrameType, FullHeader, IaxSubclass, MediaFormat, MiniTimestamp,
+    SeqNo, Subclass, Timestamp, emit_entry_header, emit_mini_header, emit_trunk_header,
 };
 
 /// One voice frame on the wire, whichever way it travels.
@@ -44,18 +44,35 @@ pub fn trunk<'a>(
 
 /// A PING, as a full frame to be punted.
 pub fn ping(source: CallNumber) -> Vec<u8> {
-    let mut octets = vec![0; FullHeader::LEN];
+    let subclass = Subclass(IaxSubclass::Ping.to_wire());
+    full(source, Timestamp(0), FrameType::Iax, subclass, &[])
+}
+
+/// A full VOICE frame of a call that has just begun.
+pub fn full_voice(source: CallNumber, at: u32, format: MediaFormat, audio: &[u8]) -> Vec<u8> {
+    full(source, Timestamp(at), FrameType::Voice, Subclass::voice(format), audio)
+}
+
+fn full(
+    source: CallNumber,
+    timestamp: Timestamp,
+    frame_type: FrameType,
+    subclass: Subclass,
+    data: &[u8],
+) -> Vec<u8> {
     let header = FullHeader {
         source,
         destination: None,
         retransmission: false,
-        timestamp: Timestamp(0),
+        timestamp,
         oseqno: SeqNo(0),
         iseqno: SeqNo(0),
-        frame_type: FrameType::Iax,
-        subclass: Subclass(IaxSubclass::Ping.to_wire()),
+        frame_type,
+        subclass,
     };
+    let mut octets = vec![0; FullHeader::LEN];
     header.emit(&mut octets).expect("12 octets");
+    octets.extend_from_slice(data);
     octets
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dataplane::counters::DropReason;
 use dataplane::handoff::{Carriage, Command, PeerIndex, Punt, RelayId, RelaySpec};
 use dataplane::wire::{EntryForm, MediaFormat, Timestamp};
-use tests::datagrams::{mini, ping, trunk};
+use tests::datagrams::{full_voice, mini, ping, trunk};
 use tests::one_core::{LIMITS, OneCore, all_voices, call, mini_relay, relay};
 
 const ULAW_20_MS: [u8; 160] = [0xd5; 160];
@@ -26,30 +26,93 @@ fn before_voice_has_started_every_frame_goes_to_control_and_then_none() {
     });
     bench.hear(0, [mini(call(1), 60, b"c")]);
     bench.step_after(0);
+    assert_eq!(bench.punted_voice(), [(1, 60)], "the second has not come back yet");
+    for (at, audio) in [(40, b"b"), (60, b"c")] {
+        bench.ask(hand_back(at, audio));
+    }
+    bench.hear(0, [mini(call(1), 80, b"d")]);
+    bench.step_after(0);
     assert_eq!(bench.punted_voice(), []);
-    assert_eq!(all_voices(&bench.sent())[0].1.at, Some(1060));
-    assert_eq!(bench.cells.last_sent(RelayId(1)), Timestamp(1060));
+    let sent: Vec<_> = all_voices(&bench.sent()).iter().map(|(_, voice)| voice.at).collect();
+    assert_eq!(sent, [1040, 1060, 1080].map(Some));
+    assert_eq!(bench.cells.last_sent(RelayId(1)), Timestamp(1080));
     assert_eq!(bench.balances(0), Ok(()));
+}
+
+fn hand_back(at: u32, audio: &[u8]) -> Command {
+    let audio = audio.iter().copied().collect();
+    Command::Voice { relay: RelayId(1), heard: Timestamp(at), format: MediaFormat::ULAW, audio }
+}
+
+#[test]
+fn a_busy_control_is_followed_by_few_frames() {
+    let mut bench = OneCore::usual();
+    bench.ask(Command::Install(RelaySpec { newest: Timestamp(65_400), ..mini_relay(1, 1, 1, 11) }));
+    bench.hear(0, (0..30).map(|n| mini(call(1), n * 20, b"x")));
+    bench.step_after(0);
+    assert_eq!(bench.punted_voice().len(), 17, "the one owed and those that follow it");
+    assert_eq!(all_voices(&bench.sent()).len(), 13);
+    assert_eq!(bench.balances(0), Ok(()));
+}
+
+#[test]
+fn what_waits_in_a_trunk_frame_leaves_before_a_full_frame_is_asked_for() {
+    let mut bench = OneCore::usual();
+    let newest = Timestamp(65_400);
+    bench.ask(Command::Install(RelaySpec { newest, ..relay(1, 0, 1, 1, 11) }));
+    bench.hear(0, [65_500, 20].map(|at| mini(call(1), at, b"x")));
+    bench.step_after(0);
+    assert_eq!(bench.punted_voice(), [(1, 65_556)]);
+    assert_eq!(all_voices(&bench.sent())[0].1.at, Some(65_500), "without waiting for the tick");
+}
+
+#[test]
+fn untimed_entries_take_their_time_from_the_full_frame_before_them() {
+    let mut bench = OneCore::usual();
+    bench.ask(Command::Install(RelaySpec { offset: None, ..mini_relay(1, 1, 1, 11) }));
+    let full = full_voice(call(1), 770, MediaFormat::ULAW, &ULAW_20_MS);
+    bench.hear(0, [full.clone()]);
+    bench.step_after(0);
+    let whole = |punt: Punt<'_>| matches!(punt, Punt::Full { octets, .. } if octets == full);
+    assert_eq!(bench.punts.receive(whole), Some(true));
+    let entry = (call(1), 0, &ULAW_20_MS[..]);
+    bench.hear(0, [trunk(EntryForm::Untimed, 3, [entry, entry])]);
+    bench.step_after(0);
+    assert_eq!(bench.punted_voice(), [(1, 790), (1, 810)]);
+    assert_eq!(bench.balances(1), Ok(()));
 }
 
 #[test]
 fn each_wrap_punts_one_frame_and_a_late_one_none() {
     let mut bench = OneCore::usual();
     bench.ask(Command::Install(RelaySpec { newest: Timestamp(65_400), ..mini_relay(1, 1, 1, 11) }));
-    let stamps = [65_440, 65_500, 20, 40, 65_530, 60];
-    bench.hear(0, stamps.map(|at| mini(call(1), at, b"x")));
+    let align = |at| Command::Align {
+        relay: RelayId(1),
+        offset: 0,
+        heard: Timestamp(at),
+        sent: Timestamp(at),
+        format: MediaFormat::ULAW,
+    };
+    bench.hear(0, [65_440, 65_500, 20].map(|at| mini(call(1), at, b"x")));
     bench.step_after(0);
     assert_eq!(bench.punted_voice(), [(1, 65_556)]);
+    bench.ask(align(65_556));
+    bench.hear(0, [40, 65_530, 60].map(|at| mini(call(1), at, b"x")));
+    bench.step_after(0);
     let sent: Vec<_> = all_voices(&bench.sent()).iter().map(|(_, voice)| voice.at).collect();
     assert_eq!(sent, [65_440, 65_500, 40, 65_530, 60].map(Some));
 
     bench.hear(0, [mini(call(1), 80, b"x")]);
     bench.step_after(0);
-    assert_eq!(bench.punted_voice(), [], "it is on its way");
+    assert_eq!(bench.punted_voice(), [], "it has been paid for");
     bench.ask(Command::Owe(RelayId(1)));
-    bench.hear(0, [mini(call(1), 100, b"x"), mini(call(1), 120, b"x")]);
+    bench.hear(0, [mini(call(1), 100, b"x")]);
     bench.step_after(0);
     assert_eq!(bench.punted_voice(), [(1, 65_636)], "asked for again");
+    bench.ask(align(65_636));
+    bench.hear(0, [mini(call(1), 120, b"x")]);
+    bench.step_after(0);
+    assert_eq!(bench.punted_voice(), []);
     let cell = bench.cells.get(RelayId(1)).expect("within bounds");
     let counts = [&cell.heard_frames, &cell.late_frames, &cell.heard, &cell.sent];
     let counts = counts.map(|word| word.load(std::sync::atomic::Ordering::Relaxed));
@@ -234,8 +297,8 @@ fn the_audio_of_a_full_frame_handed_back_is_sent_on_under_its_own_time() {
     bench.hear(0, [mini(call(1), (70_020_u32 & 0xffff) as u16, &[8; 33])]);
     bench.step_after(0);
     // It is in another 65 s than what was sent before, so the far leg owes a full frame itself.
-    assert_eq!(bench.punted_voice(), [(1, 70_000)]);
-    assert_eq!(all_voices(&bench.sent())[0].1.at, Some((70_025_u32 & 0xffff) as u16));
+    assert_eq!(bench.punted_voice(), [(1, 70_000), (1, 70_020)], "and nothing overtakes it");
+    assert_eq!(all_voices(&bench.sent()).len(), 0);
     assert_eq!(bench.core.counters().voice_returned, 1);
     assert_eq!(bench.balances(0), Ok(()));
 }

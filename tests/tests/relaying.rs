@@ -88,7 +88,26 @@ struct ModelRelay {
     mark: i64,
     owes: bool,
     punted: bool,
+    /// Newest audio under way to control, and how many more may follow it.
+    under_way: Option<(i64, u32)>,
     quelched: bool,
+}
+
+impl ModelRelay {
+    fn punt(&mut self, at: i64) {
+        self.punted = true;
+        self.under_way = match self.under_way {
+            Some((newest, left)) if self.offset.is_some() => {
+                (left > 1).then_some((newest.max(at), left - 1))
+            }
+            Some((newest, _)) => Some((newest.max(at), 16)),
+            None => Some((at, 16)),
+        };
+    }
+
+    fn answered(&mut self, at: i64) {
+        self.under_way = self.under_way.filter(|(newest, _)| at < *newest);
+    }
 }
 
 /// What should come of it all, reckoned with 64 bits and no cleverness.
@@ -117,7 +136,9 @@ impl Model {
         let sent = self.cells.get(&id).copied().unwrap_or(0);
         let mark = if sent == 0 { newest + offset.unwrap_or(0) } else { sent };
         let (owes, punted, quelched) = (false, false, false);
-        let relay = ModelRelay { carriage, newest, offset, mark, owes, punted, quelched };
+        let under_way = None;
+        let relay =
+            ModelRelay { carriage, newest, offset, mark, owes, punted, under_way, quelched };
         self.relays.insert(id, relay);
     }
 
@@ -133,7 +154,10 @@ impl Model {
                 let first = relay.newest - 32_768;
                 first + (i64::from(low) - first).rem_euclid(65_536)
             }
-            Heard::Whole(at) => at,
+            Heard::Whole(at) => {
+                relay.answered(at);
+                at
+            }
         };
         if at < 0 {
             return; // before the start of the call
@@ -143,7 +167,7 @@ impl Model {
             return;
         }
         let Some(offset) = relay.offset else {
-            relay.punted = true;
+            relay.punt(at);
             self.punts.push_back((id, at, number));
             return;
         };
@@ -154,8 +178,9 @@ impl Model {
             }
             relay.mark = sent;
         }
-        if relay.owes && !relay.punted {
-            relay.punted = true;
+        let follows = relay.under_way.is_some() && matches!(heard, Heard::Low16(_));
+        if (relay.owes && !relay.punted) || follows {
+            relay.punt(at);
             self.punts.push_back((id, at, number));
             return;
         }
@@ -170,6 +195,7 @@ impl Model {
         relay.newest = relay.newest.max(heard);
         relay.mark = if relay.offset == Some(offset) { relay.mark.max(sent) } else { sent };
         relay.offset = Some(offset);
+        relay.answered(heard);
         if sent / 65_536 == relay.mark / 65_536 {
             (relay.owes, relay.punted) = (false, false);
         }

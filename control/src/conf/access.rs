@@ -129,7 +129,10 @@ fn bits(mask: &str, address: IpAddr) -> Result<u8, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::net;
+    use crate::conf::{Acl, Rule};
 
     #[test]
     fn networks_are_written_in_many_ways() {
@@ -153,5 +156,23 @@ mod tests {
             let shown = net(text).map(|net| net.to_string());
             assert_eq!(shown.as_deref().map_err(|wrong| *wrong), expected, "{text}");
         }
+    }
+
+    fn acl(rules: &[(&str, bool)]) -> Acl {
+        let rule =
+            |(net, permit): &(&str, bool)| Rule { net: net.parse().unwrap(), permit: *permit };
+        Acl { rules: rules.iter().map(rule).collect(), named: Vec::new() }
+    }
+
+    #[test]
+    fn a_list_narrows_to_whom_it_names_and_not_to_all_it_leaves_alone() {
+        let [inside, outside]: [IpAddr; 2] =
+            ["192.0.2.7", "203.0.113.1"].map(|ip| ip.parse().unwrap());
+        let narrow = acl(&[("0.0.0.0/0", false), ("192.0.2.0/24", true)]);
+        assert!(narrow.narrows_to(inside) && !narrow.narrows_to(outside));
+        let shuts_one_out = acl(&[("192.0.2.0/24", false)]);
+        assert!(shuts_one_out.allows(outside) && !shuts_one_out.narrows_to(outside));
+        let open = acl(&[("192.0.2.0/24", true)]);
+        assert!(open.allows(inside) && !open.narrows_to(inside), "it keeps nobody out");
     }
 }

@@ -213,9 +213,12 @@ impl Acl {
 
     /// Whether `source` is let in by a rule that keeps others out: what decision 4 calls a narrowing list.
     pub fn narrows_to(&self, source: IpAddr) -> bool {
-        let narrows = |rules: &[Rule]| rules.iter().any(|rule| !rule.permit);
-        (narrows(&self.rules) || self.named.iter().any(|(_, rules)| narrows(rules)))
-            && self.allows(source)
+        let narrows = |rules: &[Rule]| {
+            let decides = rules.iter().rev().find(|rule| rule.net.contains(&source));
+            decides.is_some_and(|rule| rule.permit) && rules.iter().any(|rule| !rule.permit)
+        };
+        self.allows(source)
+            && (narrows(&self.rules) || self.named.iter().any(|(_, rules)| narrows(rules)))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::io::Received;
 use crate::punts::PuntSender;
 use crate::relay::{RelayTable, Stamp};
 use crate::time::Instant;
-use crate::wire::{CallNumber, Frame, FrameError, TrunkEntry, TrunkFrame};
+use crate::wire::{CallNumber, Frame, FrameError, FrameType, FullHeader, TrunkEntry, TrunkFrame};
 
 use super::egress::Egress;
 use super::relay::relay_voice;
@@ -43,7 +43,7 @@ pub(crate) fn sort(received: Received<'_>, onward: &mut Onward<'_>) {
                     None => unknown(&received, sender, Some(source), onward),
                 }
             }
-            Ok(Frame::Full(_)) => full(&received, datagram, onward),
+            Ok(Frame::Full(frame)) => full(&received, sender, datagram, frame.header(), onward),
             Ok(Frame::Video(_)) => onward.counters.dropped(DropReason::Video),
             Err(FrameError::UnknownMeta { .. } | FrameError::UnknownTrunkForm { .. }) => {
                 onward.counters.dropped(DropReason::UnknownMeta);
@@ -53,16 +53,28 @@ pub(crate) fn sort(received: Received<'_>, onward: &mut Onward<'_>) {
     }
 }
 
-fn full(received: &Received<'_>, octets: &[u8], onward: &mut Onward<'_>) {
+fn full(
+    received: &Received<'_>,
+    sender: Option<PeerIndex>,
+    octets: &[u8],
+    header: &FullHeader,
+    onward: &mut Onward<'_>,
+) {
     if octets.len() > PUNT_MAX {
         onward.counters.dropped(DropReason::TooLong);
         return;
     }
     let punt = Punt::Full { local: received.local, remote: received.remote, octets };
-    if onward.punts.send(&punt) {
-        onward.counters.full_frames += 1;
-    } else {
+    if !onward.punts.send(&punt) {
         onward.counters.dropped(DropReason::PuntFull);
+        return;
+    }
+    onward.counters.full_frames += 1;
+    if header.frame_type == FrameType::Voice
+        && let Some(id) = sender.and_then(|sender| onward.relays.find(sender, header.source))
+        && let Some(found) = onward.relays.get(id)
+    {
+        found.relay.heard_full(header.timestamp);
     }
 }
 

@@ -35,9 +35,11 @@ pub(crate) fn relay_voice(
     if sent.is_none() && audio.len() > VOICE_MAX {
         return Err(DropReason::TooLong);
     }
-    let punt = (sent.is_none() || relay.wants_punt()) && audio.len() <= VOICE_MAX;
+    let punt = (sent.is_none() || relay.wants_punt(stamp)) && audio.len() <= VOICE_MAX;
     if punt && punts.send(&Punt::Voice { relay: id, heard, audio }) {
-        relay.punted();
+        if relay.punted(heard) {
+            egress.leave_all(relay.far, now); // control sends at once, and may overtake nothing
+        }
         counters.voice_punted += 1;
         return Ok(());
     }

@@ -306,6 +306,9 @@ impl ModelCore {
             Command::Owe(id) => self.with(id, Relay::owe),
             Command::Carry(id, carriage) => self.with(id, |relay| relay.spec.carriage = carriage),
             Command::Quelch(id, quelch) => self.with(id, |relay| relay.spec.quelched = quelch),
+            Command::Rekey(id, key) => self.with(id, |relay| relay.spec.decrypt = Some(key)),
+            Command::RekeySent(id, key) => self.with(id, |relay| relay.spec.encrypt = Some(key)),
+            Command::Convert(id, to) => self.with(id, |relay| relay.spec.convert = to),
         }
     }
 
