@@ -50,6 +50,14 @@ pub(crate) fn answer(challenge: &[u8], secret: &Secret) -> [u8; 32] {
     out
 }
 
+/// Whether a secret sent in clear is one of `secrets`. All are compared, by their hashes, so that the time tells
+/// nothing, not even their lengths.
+pub(crate) fn is_one_of(password: &[u8], secrets: &[Secret]) -> bool {
+    let said = md5_of(&[], password);
+    let is = |secret: &Secret| md5_of(&[], secret.reveal()).as_slice().ct_eq(said.as_slice());
+    secrets.iter().fold(Choice::from(0), |met, secret| met | is(secret)).into()
+}
+
 /// The key of an encrypted call: the octets whose hex form answers the challenge.
 pub(crate) fn call_key(challenge: &[u8], secret: &Secret) -> CallKey {
     CallKey(md5_of(challenge, secret.reveal()))

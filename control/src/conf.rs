@@ -20,7 +20,6 @@ mod pair;
 mod parse;
 mod peer;
 mod reach;
-mod release;
 mod sections;
 mod suggest;
 pub(crate) mod syntax;

@@ -125,7 +125,7 @@ impl Control {
         let offered = heard.elements.encryption.unwrap_or(0) & AES_128 != 0;
         let Some(leg) = self.legs.get_mut(key) else { return Ok(()) };
         let Work::Callee(Some(setup)) = &leg.work else { return Ok(()) };
-        match (policy, &setup.secret) {
+        match (policy, &setup.means.secret) {
             (EncryptionPolicy::Off, _) => Ok(()),
             (_, Some(secret)) if offered => {
                 leg.secrecy = Secrecy::Keyed(LegKeys::new(auth::call_key(challenge, secret)));

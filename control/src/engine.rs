@@ -16,11 +16,13 @@ use crate::call_token::CallTokens;
 use crate::cause::Cause;
 use crate::conf::{Config, User};
 use crate::dialplan::Dialplan;
+use crate::keys::KeyRing;
 use crate::leg::{Leg, LegState, Work};
 use crate::limiter::Limiter;
 use crate::names::Names;
 use crate::output::{LogLevel, LogLine, Output, Ticket, Topic};
 use crate::peer::{PeerState, Peers};
+use crate::proof::JobDone;
 use crate::random::Random;
 use crate::registrant::Registrant;
 use crate::slab::{Key, Slab};
@@ -33,6 +35,8 @@ pub struct Setup {
     pub config: Arc<Config>,
     /// The dialplan.
     pub plan: Arc<Dialplan>,
+    /// The keys that sections, registrations and dial strings name.
+    pub keys: Arc<KeyRing>,
     /// What the cores publish of each relay; at least `legs_max` of them.
     pub cells: Arc<RelayCells>,
     /// How many cores there are.
@@ -85,6 +89,7 @@ pub(crate) enum Due {
 pub struct Control {
     pub(crate) config: Arc<Config>,
     pub(crate) plan: Arc<Dialplan>,
+    pub(crate) keys: Arc<KeyRing>,
     pub(crate) cells: Arc<RelayCells>,
     pub(crate) cores: u8,
     pub(crate) started: (Instant, u64),
@@ -124,7 +129,7 @@ const COMPLAINTS_PER_SECOND: u16 = 5;
 impl Control {
     /// A control plane at rest; its first registrations and qualifications are due at once.
     pub fn new(setup: Setup) -> Self {
-        let Setup { config, plan, cells, cores, seed, now, unix_seconds } = setup;
+        let Setup { config, plan, keys, cells, cores, seed, now, unix_seconds } = setup;
         let mut random = Random::new(&seed);
         let mut hash_seed = || random.bits() as u64;
         let hasher = FixedState::with_seed(hash_seed());
@@ -156,6 +161,7 @@ impl Control {
             closing: false,
             config,
             plan,
+            keys,
             cells,
             cores,
             pads: Pads::new(random.bits().to_ne_bytes()),
@@ -214,6 +220,11 @@ impl Control {
         answer: Result<SocketAddr, String>,
     ) {
         self.name_resolved(now, ticket, answer);
+    }
+
+    /// Arithmetic asked for by [`Output::Work`] has been done, or refused.
+    pub fn handle_job(&mut self, now: Instant, done: JobDone) {
+        self.job_done(now, done);
     }
 
     /// The next thing to do, in order.

@@ -24,6 +24,7 @@ use crate::leg::{CallerSetup, Ending, Event, Leg, LegState, Work};
 use crate::message;
 use crate::output::Topic;
 use crate::peer::PeerState;
+use crate::proof::{self, Judgement};
 use crate::reliable::{OnAck, RTT_AT_FIRST};
 use crate::slab::Key;
 use crate::transport::{Address, HeardFrame, Opening, iax};
@@ -187,23 +188,35 @@ impl Control {
         let Some(challenge) = setup.challenge.take() else { return };
         let (user, username) = (setup.user.clone(), setup.username.clone());
         self.forget_challenge_of(user.is_some(), username.clone());
-        let answer = heard.elements.md5_result.unwrap_or_default();
-        let secrets = user.as_ref().map_or(&[][..], |user| &user.credentials.secrets);
-        if challenge.is_met_by(answer, secrets) {
-            if delayed {
-                self.send_ack(key, heard.frame.header());
-            }
-            if let Some(leg) = self.legs.get_mut(key) {
-                leg.state = leg.state.on(Event::AuthRep).unwrap_or(leg.state);
-            }
-            return self.admitted(now, key);
+        let credentials = user.as_ref().map(|user| &user.credentials);
+        let judgement = proof::judge(credentials, &self.keys, &challenge, &heard.elements);
+        if delayed && !matches!(judgement, Judgement::Failed(_)) {
+            self.send_ack(key, heard.frame.header());
         }
-        let why = match (&user, heard.elements.md5_result) {
-            (None, _) => format!(
+        match judgement {
+            Judgement::Met => self.challenge_met(now, key),
+            Judgement::Verify(keys, answer) => self.verify(key, keys, &challenge, answer),
+            Judgement::Failed(why) => self.challenge_failed(now, key, why),
+        }
+    }
+
+    /// A caller has proved who it is.
+    pub(crate) fn challenge_met(&mut self, now: Instant, key: Key) {
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.state = leg.state.on(Event::AuthRep).unwrap_or(leg.state);
+        }
+        self.admitted(now, key);
+    }
+
+    /// A caller has not, or is nobody: the wire tells the two apart by nothing.
+    pub(crate) fn challenge_failed(&mut self, now: Instant, key: Key, why: &str) {
+        let Some(setup) = self.caller_setup(key) else { return };
+        let username = setup.username.clone();
+        let why = match &setup.user {
+            None => format!(
                 "no user \"{username}\" may call from there (section, permit/deny or context)"
             ),
-            (Some(_), None) => format!("user \"{username}\" answered without an MD5 result"),
-            (Some(_), Some(_)) => format!("user \"{username}\" gave a wrong secret"),
+            Some(_) => format!("user \"{username}\" gave {why}"),
         };
         self.refuse_caller(now, key, Cause::NO_AUTHORITY, why);
     }

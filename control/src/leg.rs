@@ -11,9 +11,10 @@ use dataplane::wire::{
 
 use crate::auth::Challenge;
 use crate::cause::Cause;
-use crate::conf::{EncryptionPolicy, Secret, User};
+use crate::conf::{EncryptionPolicy, User};
 use crate::encryption::Agreement;
 use crate::identity::Identity;
+use crate::proof::Means;
 use crate::reliable::{OnAck, Reliable};
 use crate::secrecy::Secrecy;
 use crate::slab::Key;
@@ -129,7 +130,7 @@ pub(crate) struct CalleeSetup {
     /// NEW's elements, but for the call token, which comes last.
     pub(crate) elements: Vec<u8>,
     /// What we answer a challenge with.
-    pub(crate) secret: Option<Secret>,
+    pub(crate) means: Means,
     /// Whether the call is to be encrypted.
     pub(crate) encryption: EncryptionPolicy,
     /// Formats offered, the best first.

@@ -10,6 +10,7 @@ use dataplane::wire::{
 use crate::cause::Cause;
 use crate::conf::{CallerId, Methods};
 use crate::identity::Identity;
+use crate::proof::Proof;
 use crate::secrecy::AES_128;
 
 /// Room for the elements of one message: a NEW whose every text has its 255 octets fits.
@@ -128,9 +129,9 @@ pub(crate) fn new_key(key: CallKey) -> Vec<u8> {
     written(|ies| _ = ies.raw(IeKind::Challenge, &key.0))
 }
 
-/// AUTHREP by MD5.
-pub(crate) fn md5_result(answer: &[u8; 32]) -> Vec<u8> {
-    written(|ies| _ = ies.raw(IeKind::Md5Result, answer))
+/// AUTHREP.
+pub(crate) fn proof(proof: &Proof) -> Vec<u8> {
+    written(|ies| proof.write(ies))
 }
 
 /// HANGUP.
@@ -161,14 +162,14 @@ fn refusal(words: &str, cause: Cause) -> Vec<u8> {
 }
 
 /// REGREQ and REGREL, but for the call token.
-pub(crate) fn register(username: &str, refresh: Option<u16>, answer: Option<&[u8; 32]>) -> Vec<u8> {
+pub(crate) fn register(username: &str, refresh: Option<u16>, proof: Option<&Proof>) -> Vec<u8> {
     written(|ies| {
         ies.raw(IeKind::Username, username.as_bytes());
         if let Some(refresh) = refresh {
             ies.u16(IeKind::Refresh, refresh);
         }
-        if let Some(answer) = answer {
-            ies.raw(IeKind::Md5Result, answer);
+        if let Some(proof) = proof {
+            proof.write(ies);
         }
     })
 }

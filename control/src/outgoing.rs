@@ -7,14 +7,14 @@ use dataplane::handoff::{CoreId, SocketId};
 use dataplane::time::Instant;
 use dataplane::wire::{Capability, IaxSubclass, MediaFormat};
 
-use crate::auth;
 use crate::cause::Cause;
 use crate::codec;
-use crate::conf::{CallerId, EncryptionPolicy, Methods, Secret};
+use crate::conf::{CallerId, EncryptionPolicy, Methods, Peer};
 use crate::dialplan::Destination;
 use crate::engine::Control;
 use crate::leg::{CalleeSetup, Ending, Event, LegState, Work};
 use crate::message;
+use crate::proof::{self, Answer, Means, Proof};
 use crate::reliable::{OnAck, RTT_AT_FIRST};
 use crate::slab::Key;
 use crate::transport::{HeardFrame, Opening, iax};
@@ -37,7 +37,7 @@ struct Target {
     local: SocketId,
     rtt: Duration,
     codecs: Capability,
-    secret: Option<Secret>,
+    means: Means,
     username: Option<String>,
     context: Option<String>,
     send_ani: bool,
@@ -103,7 +103,7 @@ impl Control {
             called: destination.number.as_deref().unwrap_or("s"),
             context: target.context.as_deref(),
             username: target.username.as_deref(),
-            encryption: target.encryption != EncryptionPolicy::Off && target.secret.is_some(),
+            encryption: target.encryption != EncryptionPolicy::Off && target.means.secret.is_some(),
             auto_answer: destination.auto_answer,
             offered: &offered,
             identity: &identity,
@@ -111,11 +111,11 @@ impl Control {
             unix_seconds: self.unix_now(now),
         });
         let name = destination.peer.clone();
-        let (secret, remote) = (target.secret, target.remote);
+        let (means, remote) = (target.means, target.remote);
         let data = message::with_token(&elements, &[]);
         let encryption = target.encryption;
         let setup =
-            Box::new(CalleeSetup { elements, secret, encryption, offered, answers: 0, name });
+            Box::new(CalleeSetup { elements, means, encryption, offered, answers: 0, name });
         let core = self.core_for(target.local, remote);
         let opening = Opening { core, address: (target.local, remote), rtt: target.rtt };
         let Some(key) = self.open_leg(now, opening, Work::Callee(Some(setup))) else {
@@ -149,7 +149,7 @@ impl Control {
                 remote,
                 rtt: RTT_AT_FIRST,
                 codecs: Capability::DEFAULT,
-                secret: destination.secret.clone(),
+                means: self.means_of(destination, None),
                 username: destination.user.clone(),
                 context: destination.context.clone(),
                 send_ani: false,
@@ -169,15 +169,27 @@ impl Control {
             remote,
             rtt: peer.rtt().unwrap_or(RTT_AT_FIRST),
             codecs: config.codecs.set,
-            secret: destination
-                .secret
-                .clone()
-                .or_else(|| config.credentials.secrets.last().cloned()),
+            means: self.means_of(destination, Some(config)),
             username: destination.user.clone().or_else(|| config.username.clone()),
             context: destination.context.clone().or_else(|| config.peer_context.clone()),
             send_ani: config.send_ani,
             encryption: config.encryption,
         })
+    }
+
+    /// What a destination's challenge is answered with: its dial string's own, else its section's.
+    fn means_of(&self, destination: &Destination, peer: Option<&Peer>) -> Means {
+        let own = peer.map(|peer| &peer.credentials);
+        let key = destination.key.as_ref().or(own.and_then(|own| own.out_key.as_ref()));
+        let signer = key.and_then(|name| self.keys.signer(name)).cloned();
+        let of_section = || own.and_then(|own| own.secrets.last().cloned());
+        let secret = destination.secret.clone().or_else(of_section);
+        let written = |is: bool, method| if is { method } else { Methods::default() };
+        let allowed = own
+            .map_or_else(Methods::default, |own| own.methods)
+            .with(written(destination.secret.is_some(), Methods::MD5))
+            .with(written(destination.key.is_some(), Methods::RSA));
+        Means { secret, signer, allowed }
     }
 
     /// The socket to reach an address from: the one configured, else the first of its family.
@@ -254,32 +266,36 @@ impl Control {
         setup.answers += 1;
         let methods = Methods(heard.elements.auth_methods.unwrap_or(Methods::MD5.0));
         let challenge = heard.elements.challenge.unwrap_or_default();
-        let name = setup.name.clone();
-        let answer = match &setup.secret {
-            _ if setup.answers > PATIENCE => Err("it challenges again and again".to_owned()),
-            None => Err(format!("it asks for a secret, and [{name}] has none")),
-            Some(_) if !methods.contains(Methods::MD5) => {
-                Err("it does not offer md5, the one method this release has".to_owned())
-            }
-            Some(secret) => Ok(auth::answer(challenge, secret)),
+        let answer = if setup.answers > PATIENCE {
+            Err("it challenges again and again")
+        } else {
+            proof::answer(&setup.means, methods, challenge)
         };
         let policy = setup.encryption;
         let answer = answer.and_then(|answer| {
-            self.encrypt_to_callee(key, policy, challenge, heard).map_err(str::to_owned)?;
+            self.encrypt_to_callee(key, policy, challenge, heard)?;
             Ok(answer)
         });
         match answer {
             Ok(answer) => {
                 let Some(leg) = self.legs.get_mut(key) else { return };
                 leg.state = leg.state.on(Event::AuthReq).unwrap_or(leg.state);
-                let data = message::md5_result(&answer);
-                self.send(now, key, iax(IaxSubclass::AuthRep), &data, OnAck::Nothing);
+                match answer {
+                    Answer::Now(proof) => self.prove(now, key, &proof),
+                    Answer::Sign(signer) => self.sign(key, signer, challenge),
+                }
             }
             Err(why) => {
                 let cause = Cause::NO_AUTHORITY;
-                self.call_leg_ended(now, key, cause, Some(&why), Ending::Hangup(cause));
+                self.call_leg_ended(now, key, cause, Some(why), Ending::Hangup(cause));
             }
         }
+    }
+
+    /// AUTHREP to whom we call.
+    pub(crate) fn prove(&mut self, now: Instant, key: Key, proof: &Proof) {
+        let data = message::proof(proof);
+        self.send(now, key, iax(IaxSubclass::AuthRep), &data, OnAck::Nothing);
     }
 
     /// ACCEPT: the format is agreed, if it is one we offered.

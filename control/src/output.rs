@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::proof::Job;
 use dataplane::handoff::{Command, CoreId, SocketId};
 
 /// One thing to do, in the order given out.
@@ -31,6 +32,9 @@ pub enum Output {
     },
     /// Look a host name up, without making control wait.
     Resolve(Question),
+    /// Do this arithmetic on a thread that may take its time; [`Control::handle_job`](crate::Control::handle_job)
+    /// takes the outcome.
+    Work(Job),
     /// Tell the operator.
     Log(LogLine),
 }

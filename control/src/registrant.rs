@@ -9,13 +9,13 @@ use std::time::Duration;
 use dataplane::time::Instant;
 use dataplane::wire::IaxSubclass;
 
-use crate::auth;
 use crate::cause::Cause;
 use crate::conf::{Host, Methods, RegisterLine, Secret};
 use crate::engine::{Control, Due};
 use crate::leg::{LegState, Work};
 use crate::message;
 use crate::output::{LogLevel, Topic};
+use crate::proof::{self, Answer, Means, Proof};
 use crate::reliable::{OnAck, RTT_AT_FIRST};
 use crate::slab::Key;
 use crate::transport::{HeardFrame, Opening, iax};
@@ -56,6 +56,8 @@ impl State {
 pub(crate) struct Registrant {
     user: String,
     secret: Option<Secret>,
+    /// Name of the private key, written in place of the secret.
+    key: Option<String>,
     registrar: Option<SocketAddr>,
     state: State,
     /// The last attempt that ended was granted.
@@ -77,6 +79,7 @@ impl Registrant {
         Self {
             user: line.user.clone(),
             secret: line.secret.clone(),
+            key: line.key.clone(),
             registrar,
             state: State::Unregistered,
             holds: false,
@@ -163,17 +166,13 @@ impl Control {
         self.request_with(index, None)
     }
 
-    fn request_with(
-        &self,
-        index: u32,
-        answer: Option<&[u8; 32]>,
-    ) -> Option<(IaxSubclass, Vec<u8>)> {
+    fn request_with(&self, index: u32, proof: Option<&Proof>) -> Option<(IaxSubclass, Vec<u8>)> {
         let registrant = self.registrants.get(index as usize)?;
         let (kind, refresh) = match registrant.releasing {
             true => (IaxSubclass::RegRel, None),
             false => (IaxSubclass::RegReq, Some(registrant.refresh)),
         };
-        Some((kind, message::register(&registrant.user, refresh, answer)))
+        Some((kind, message::register(&registrant.user, refresh, proof)))
     }
 
     /// REGAUTH: the request again, with the answer.
@@ -185,25 +184,36 @@ impl Control {
         }
         let methods = Methods(heard.elements.auth_methods.unwrap_or(Methods::MD5.0));
         let challenge = heard.elements.challenge.unwrap_or_default();
-        let Some(secret) = registrant.secret.as_ref().filter(|_| methods.contains(Methods::MD5))
-        else {
-            let why = if registrant.secret.is_some() {
-                "it does not offer md5, the one method this release has"
-            } else {
-                "it asks for a secret, and the register line has none"
-            };
-            let data = message::reject(Cause::NO_AUTHORITY);
-            if let Some(leg) = self.legs.get_mut(key) {
-                leg.state = LegState::Ending;
-            }
-            self.send(now, key, iax(IaxSubclass::Reject), &data, OnAck::End);
-            self.registrants[index as usize].leg = None;
-            return self.registration_failed(now, index, State::NoAuthentication, why);
+        let means = Means {
+            secret: registrant.secret.clone(),
+            signer: registrant.key.as_ref().and_then(|name| self.keys.signer(name)).cloned(),
+            allowed: if registrant.key.is_some() { Methods::RSA } else { Methods::MD5 },
         };
-        let answer = auth::answer(challenge, secret);
         registrant.state = State::AuthSent;
-        let Some((kind, elements)) = self.request_with(index, Some(&answer)) else { return };
+        match proof::answer(&means, methods, challenge) {
+            Ok(Answer::Now(proof)) => self.prove_registrant(now, key, index, &proof),
+            Ok(Answer::Sign(signer)) => self.sign(key, signer, challenge),
+            Err(why) => self.cannot_register(now, key, index, why),
+        }
+    }
+
+    /// The request again, with the answer to its challenge.
+    pub(crate) fn prove_registrant(&mut self, now: Instant, key: Key, index: u32, proof: &Proof) {
+        let Some((kind, elements)) = self.request_with(index, Some(proof)) else { return };
         self.send(now, key, iax(kind), &elements, OnAck::Nothing);
+    }
+
+    /// The challenge cannot be answered.
+    pub(crate) fn cannot_register(&mut self, now: Instant, key: Key, index: u32, why: &str) {
+        let data = message::reject(Cause::NO_AUTHORITY);
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.state = LegState::Ending;
+        }
+        self.send(now, key, iax(IaxSubclass::Reject), &data, OnAck::End);
+        if let Some(registrant) = self.registrants.get_mut(index as usize) {
+            registrant.leg = None;
+        }
+        self.registration_failed(now, index, State::NoAuthentication, why);
     }
 
     /// REGACK.

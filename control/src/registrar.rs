@@ -14,6 +14,7 @@ use crate::leg::{LegState, RegistrarSetup, Work};
 use crate::message;
 use crate::output::{LogLevel, Topic};
 use crate::peer::Reach;
+use crate::proof::{self, Judgement};
 use crate::reliable::{OnAck, RTT_AT_FIRST};
 use crate::slab::Key;
 use crate::transport::{Address, HeardFrame, Opening, iax};
@@ -90,22 +91,29 @@ impl Control {
         let Some(challenge) = setup.challenge.take() else { return };
         let (username, index) = (setup.username.clone(), setup.peer);
         let peer = index.and_then(|index| self.peers.get(index));
-        let secrets = peer.map_or(&[][..], |peer| &peer.config.credentials.secrets);
-        let answer = heard.elements.md5_result.unwrap_or_default();
-        let met = challenge.is_met_by(answer, secrets);
+        let credentials = peer.map(|peer| &peer.config.credentials);
+        let judgement = proof::judge(credentials, &self.keys, &challenge, &heard.elements);
         let known = peer.is_some();
         if let Some(setup) = self.registrar_setup(key) {
             setup.refresh = heard.elements.refresh.unwrap_or(setup.refresh);
         }
-        if met {
-            return self.registration_proved(now, key);
+        match judgement {
+            Judgement::Met => self.registration_proved(now, key),
+            Judgement::Failed(why) if known => self.refuse_registration(now, key, why.to_owned()),
+            Judgement::Failed(_) => {
+                self.refuse_registration(now, key, format!("no peer [{username}] in iax.conf"));
+            }
+            Judgement::Verify(keys, answer) => self.verify(key, keys, &challenge, answer),
         }
-        let why = if known {
-            "wrong secret, or no MD5 result".to_owned()
+    }
+
+    /// Whether a registrant's signature was right.
+    pub(crate) fn registration_verified(&mut self, now: Instant, key: Key, met: bool) {
+        if met {
+            self.registration_proved(now, key);
         } else {
-            format!("no peer [{username}] in iax.conf")
-        };
-        self.refuse_registration(now, key, why);
+            self.refuse_registration(now, key, "a signature by none of its inkeys".to_owned());
+        }
     }
 
     /// Who it is has been proved: whether it may register, from there.
@@ -189,7 +197,7 @@ impl Control {
     }
 
     /// REGREJ, after a second's wait under `delayreject`: one line in the log, nothing on the wire that tells why.
-    fn refuse_registration(&mut self, now: Instant, key: Key, why: String) {
+    pub(crate) fn refuse_registration(&mut self, now: Instant, key: Key, why: String) {
         if self.config.general.delay_reject {
             if let Some(setup) = self.registrar_setup(key) {
                 setup.refusal = Some(why);

@@ -11,7 +11,7 @@ use super::syntax::{Line, Section};
 use super::values::{self, PORT};
 use super::{
     AmaFlags, CodecPriority, ConnectedLine, Diagnostic, General, MaxCallNumbers, Methods, Place,
-    RegisterLine, access, item, release,
+    RegisterLine, access, item,
 };
 
 /// `[general]` as it is read, with what sections inherit.
@@ -170,14 +170,8 @@ impl GeneralDraft {
         let shared = &mut self.shared;
         match item.key.name {
             "auth" => shared.methods = item.methods(told),
-            "encryption" => {
-                assign(&mut shared.encryption, item.encryption(told));
-                release::encryption(item, shared.encryption, told);
-            }
-            "forceencryption" => {
-                assign(&mut shared.force_encryption, item.encryption(told));
-                release::force_encryption(item, shared.force_encryption, told);
-            }
+            "encryption" => assign(&mut shared.encryption, item.encryption(told)),
+            "forceencryption" => assign(&mut shared.force_encryption, item.encryption(told)),
             "bandwidth" => shared.codecs.bandwidth(item, told),
             "allow" => shared.codecs.line(item, true, told),
             "disallow" => shared.codecs.line(item, false, told),

@@ -7,7 +7,7 @@ use super::item::{self, Item, Told};
 use super::keys::Scope;
 use super::{
     Acl, CallerId, Codecs, ConnectedLine, Credentials, Diagnostic, EncryptionPolicy, Methods,
-    Place, RequireToken, Secret, release, values,
+    Place, RequireToken, Secret, values,
 };
 
 /// One half of a section as it is read. Sections of the same name add to the same half.
@@ -93,11 +93,9 @@ impl Half {
             }
             "encryption" => {
                 self.encryption = item.encryption(told);
-                release::encryption(item, self.encryption == Some(true), told);
             }
             "forceencryption" => {
                 self.force_encryption = item.encryption(told);
-                release::force_encryption(item, self.force_encryption == Some(true), told);
             }
             "requirecalltoken" => self.require_call_token = item.require_token(told),
             "permit" | "deny" => {
@@ -154,10 +152,8 @@ impl Half {
 
     /// The credentials, defaults applied.
     pub(super) fn credentials(&self, shared: &Shared, told: &mut Told) -> Credentials {
-        let wanted = self.methods.or(shared.methods).unwrap_or(self.natural_methods());
-        let offered = release::methods(self, wanted, told);
-        let is_open = self.secrets.is_empty() && self.in_keys.is_empty();
-        let methods = if is_open { Methods::default() } else { offered };
+        let methods = self.methods.or(shared.methods).unwrap_or(self.natural_methods());
+        self.judge_methods(methods, told);
         Credentials {
             secrets: self.secrets.clone(),
             in_keys: self.in_keys.clone(),
@@ -166,15 +162,41 @@ impl Half {
         }
     }
 
-    /// What the credentials there are can be proved by.
+    /// Errs where nobody could prove what is asked, or nothing is asked in spite of `auth`.
+    fn judge_methods(&self, methods: Methods, told: &mut Told) {
+        let is_open = self.secrets.is_empty() && self.in_keys.is_empty();
+        let by_secret = methods.contains(Methods::MD5) || methods.contains(Methods::PLAINTEXT);
+        let provable = (by_secret && !self.secrets.is_empty())
+            || (methods.contains(Methods::RSA) && !self.in_keys.is_empty());
+        let says = self.scope == Scope::USER && self.methods.is_some();
+        let place =
+            self.methods_at.clone().or(self.in_keys_at.clone()).unwrap_or(self.place.clone());
+        if (is_open && says) || (!is_open && !provable) {
+            let message = match is_open {
+                true => {
+                    "auth= asks for a proof, but there is neither secret nor inkeys: nothing is asked of callers"
+                }
+                false => {
+                    "nobody can prove itself by a method of auth=: secret goes with md5, inkeys with rsa"
+                }
+            };
+            let help = format!("write what goes with it in [{}]", self.name);
+            told.push(Diagnostic::error(place, message).help(help));
+        } else if methods.contains(Methods::PLAINTEXT) && self.methods.is_some() {
+            let message =
+                "plaintext sends the secret over the wire for everybody on the way to read";
+            told.push(
+                Diagnostic::warning(place, message).help("write auth=md5, or auth=rsa with keys"),
+            );
+        }
+    }
+
+    /// What the credentials there are can be proved by, or answered with.
     fn natural_methods(&self) -> Methods {
         let md5 = if self.secrets.is_empty() { Methods::default() } else { Methods::MD5 };
-        let rsa = if self.in_keys.is_empty() { Methods::default() } else { Methods::RSA };
-        if self.scope == Scope::PEER && self.in_keys.is_empty() {
-            Methods::MD5
-        } else {
-            md5.with(rsa)
-        }
+        let has_key = !self.in_keys.is_empty() || self.out_key.is_some();
+        let rsa = if has_key { Methods::RSA } else { Methods::default() };
+        if self.scope == Scope::PEER && !has_key { Methods::MD5 } else { md5.with(rsa) }
     }
 
     /// The codecs; none at all is an error.

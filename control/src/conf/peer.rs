@@ -11,7 +11,7 @@ use super::keys::Scope;
 use super::syntax::Line;
 use super::user::caller_id;
 use super::values::{self, PORT};
-use super::{Diagnostic, General, Host, Peer, Place, Qualify, release};
+use super::{Diagnostic, General, Host, Peer, Place, Qualify};
 
 /// A peer as it is read.
 #[derive(Debug)]
@@ -128,7 +128,6 @@ impl PeerDraft {
         let host = self.host(told)?;
         let half = &self.half;
         let credentials = half.credentials(shared, told);
-        release::out_key(half, told);
         let is_open = !credentials.are_required() && half.acl.is_empty() && !half.relies_on_nothing;
         if host == Host::Dynamic && is_open {
             let message = format!("anybody can register as [{}]: it has no secret", half.name);
