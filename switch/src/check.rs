@@ -29,7 +29,7 @@ fn report(
     far_dir: Option<&Path>,
 ) -> io::Result<Vec<Diagnostic>> {
     let near = config::load(dir);
-    let far = far_dir.map(config::load);
+    let far = far_dir.map(config::load_far);
     let mut all = Vec::new();
     for loaded in [Some(&near), far.as_ref()].into_iter().flatten() {
         loaded.report(output, style);
