@@ -137,8 +137,6 @@ pub(crate) struct CalleeSetup {
     pub(crate) offered: Vec<MediaFormat>,
     /// Challenges answered so far.
     pub(crate) answers: u8,
-    /// Whom we call, for the log.
-    pub(crate) name: String,
 }
 
 /// A registration at us, while it is negotiated.

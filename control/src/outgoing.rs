@@ -110,12 +110,10 @@ impl Control {
             send_ani: target.send_ani,
             unix_seconds: self.unix_now(now),
         });
-        let name = destination.peer.clone();
         let (means, remote) = (target.means, target.remote);
         let data = message::with_token(&elements, &[]);
         let encryption = target.encryption;
-        let setup =
-            Box::new(CalleeSetup { elements, means, encryption, offered, answers: 0, name });
+        let setup = Box::new(CalleeSetup { elements, means, encryption, offered, answers: 0 });
         let core = self.core_for(target.local, remote);
         let opening = Opening { core, address: (target.local, remote), rtt: target.rtt };
         let Some(key) = self.open_leg(now, opening, Work::Callee(Some(setup))) else {

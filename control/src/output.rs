@@ -10,7 +10,7 @@ use dataplane::handoff::{Command, CoreId, SocketId};
     clippy::large_enum_variant,
     reason = "it is made and consumed in place; a box would cost an allocation each"
 )]
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Output {
     /// Send a datagram from a core's socket.
     Send {

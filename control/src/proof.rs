@@ -137,13 +137,13 @@ impl fmt::Debug for JobTicket {
 }
 
 /// Arithmetic that takes too long for the control thread; to be [run](Job::run) on another.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Job {
     pub(crate) ticket: JobTicket,
     pub(crate) task: Task,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Task {
     Sign { signer: Signer, challenge: Vec<u8> },
     Verify { keys: Vec<PublicKey>, challenge: Vec<u8>, answer: Vec<u8> },

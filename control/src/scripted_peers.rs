@@ -149,6 +149,7 @@ impl Bench {
             cells: Arc::new(RelayCells::new(config.dataplane.legs_max)),
             config,
             plan: Arc::new(plan),
+            keys: Arc::default(),
             cores: 1,
             seed: [9; 32],
             now,
@@ -168,7 +169,7 @@ impl Bench {
                 }
                 Output::Command { command, .. } => self.commands.push(command),
                 Output::Log(line) => self.lines.push(line),
-                Output::Resolve(_) => {}
+                Output::Resolve(_) | Output::Work(_) => {}
             }
         }
     }

@@ -10,6 +10,7 @@ use dataplane::net::{ControlSender, Doorbell};
 use dataplane::punts::PuntReceiver;
 use dataplane::time::Instant;
 
+use crate::arithmetic::Arithmetic;
 use crate::clock::Clock;
 use crate::command_queue::{CommandQueue, ROOM_POLL};
 use crate::inbox::Event;
@@ -42,6 +43,7 @@ pub(crate) struct ControlLoop {
     pub(crate) links: Vec<CoreLink>,
     pub(crate) sender: ControlSender,
     pub(crate) resolver: Resolver,
+    pub(crate) arithmetic: Arithmetic,
     pub(crate) events: Receiver<Event>,
     /// What this thread sleeps on.
     pub(crate) bell: Doorbell,
@@ -112,6 +114,7 @@ impl ControlLoop {
                 Ok(Event::Resolved(ticket, answer)) => {
                     self.control.handle_resolved(now, ticket, answer);
                 }
+                Ok(Event::Done(done)) => self.control.handle_job(now, done),
                 Ok(Event::Stop(signal)) => {
                     let calls = self.control.stats().calls;
                     tracing::info!("stopping on {signal}, hanging up {calls} calls");
@@ -135,6 +138,11 @@ impl ControlLoop {
                 }
                 Output::Command { core, command } => self.command(core, command),
                 Output::Resolve(question) => self.resolve(now, question),
+                Output::Work(job) => {
+                    if let Err(refused) = self.arithmetic.take(job) {
+                        self.control.handle_job(now, refused);
+                    }
+                }
                 Output::Log(line) => log::line(&line),
             }
         }

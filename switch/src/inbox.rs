@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use control::Ticket;
+use control::{JobDone, Ticket};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use dataplane::net::Doorbell;
 
@@ -12,6 +12,8 @@ use dataplane::net::Doorbell;
 pub(crate) enum Event {
     /// A name was looked up, or could not be.
     Resolved(Ticket, Result<SocketAddr, String>),
+    /// Arithmetic was done, or could not be.
+    Done(JobDone),
     /// The operator asks for the end, by this signal.
     Stop(&'static str),
 }

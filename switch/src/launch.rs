@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use control::conf::{Config, DataplaneConf};
 use control::dialplan::Dialplan;
+use control::keys::KeyRing;
 use control::{Control, Setup};
 use dataplane::handoff::RelayCells;
 use dataplane::net::{SocketReport, SocketSettings, Sockets};
 use dataplane::time::Instant;
 use tuning::placement::{self, Placement};
 
+use crate::arithmetic::Arithmetic;
 use crate::clock::{self, Clock};
 use crate::control_loop::ControlLoop;
 use crate::cores::{Cores, Shared};
@@ -25,11 +27,14 @@ pub(crate) fn launch(
     placement: &Placement,
     config: Arc<Config>,
     plan: Arc<Dialplan>,
+    keys: Arc<KeyRing>,
 ) -> Result<(ControlLoop, Cores), String> {
     let (inbox, events, bell) = Inbox::open().map_err(|error| format!("no doorbell: {error}"))?;
     signals::listen(inbox.clone()).map_err(|error| format!("cannot hear signals: {error}"))?;
     let resolver = Resolver::start(Families::of(&config.general.binds), &inbox)
         .map_err(|error| format!("cannot start the resolver: {error}"))?;
+    let arithmetic = Arithmetic::start(&inbox)
+        .map_err(|error| format!("cannot start the thread that signs: {error}"))?;
     let sockets = open_sockets(placement, &config)?;
     let cells = Arc::new(RelayCells::new(config.dataplane.legs_max));
     let shared = Shared { clock, conf: &config.dataplane, cells: &cells, control_bell: &bell };
@@ -37,6 +42,7 @@ pub(crate) fn launch(
     let control = Control::new(Setup {
         config: config.clone(),
         plan,
+        keys,
         cells,
         cores: cores_count(placement)?,
         seed: seed::octets()?,
@@ -51,6 +57,7 @@ pub(crate) fn launch(
         links: started.links,
         sender: sockets.control,
         resolver,
+        arithmetic,
         events,
         bell,
         refusals: Refusals::default(),

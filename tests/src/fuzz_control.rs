@@ -138,7 +138,8 @@ impl Stage {
         let now = Instant::from_micros(1_000_000);
         let cells = Arc::new(RelayCells::new(config.dataplane.legs_max));
         let (plan, unix_seconds) = (Arc::new(plan), 1_710_510_330);
-        let setup = Setup { config, plan, cells, cores: 1, seed: [7; 32], now, unix_seconds };
+        let keys = Arc::default();
+        let setup = Setup { config, plan, keys, cells, cores: 1, seed: [7; 32], now, unix_seconds };
         let speakers = [2, 3, 4].map(|last| Speaker {
             address: SocketAddr::from(([127, 0, 0, last], 4569)),
             source: 100,
@@ -215,6 +216,7 @@ impl Stage {
                     let answer = Err("no names here".to_owned());
                     self.control.handle_resolved(self.now, question.ticket, answer);
                 }
+                Output::Work(job) => self.control.handle_job(self.now, job.refused()),
                 Output::Command { .. } | Output::Log(_) => {}
             }
         }

@@ -154,6 +154,8 @@ impl Half {
     pub(super) fn credentials(&self, shared: &Shared, told: &mut Told) -> Credentials {
         let methods = self.methods.or(shared.methods).unwrap_or(self.natural_methods());
         self.judge_methods(methods, told);
+        let is_open = self.secrets.is_empty() && self.in_keys.is_empty() && self.out_key.is_none();
+        let methods = if is_open { Methods::default() } else { methods };
         Credentials {
             secrets: self.secrets.clone(),
             in_keys: self.in_keys.clone(),
@@ -162,24 +164,16 @@ impl Half {
         }
     }
 
-    /// Errs where nobody could prove what is asked, or nothing is asked in spite of `auth`.
+    /// Errs where nobody could prove what is asked.
     fn judge_methods(&self, methods: Methods, told: &mut Told) {
         let is_open = self.secrets.is_empty() && self.in_keys.is_empty();
         let by_secret = methods.contains(Methods::MD5) || methods.contains(Methods::PLAINTEXT);
         let provable = (by_secret && !self.secrets.is_empty())
             || (methods.contains(Methods::RSA) && !self.in_keys.is_empty());
-        let says = self.scope == Scope::USER && self.methods.is_some();
         let place =
             self.methods_at.clone().or(self.in_keys_at.clone()).unwrap_or(self.place.clone());
-        if (is_open && says) || (!is_open && !provable) {
-            let message = match is_open {
-                true => {
-                    "auth= asks for a proof, but there is neither secret nor inkeys: nothing is asked of callers"
-                }
-                false => {
-                    "nobody can prove itself by a method of auth=: secret goes with md5, inkeys with rsa"
-                }
-            };
+        if !is_open && !provable {
+            let message = "nobody can prove itself by a method of auth=: secret goes with md5, inkeys with rsa";
             let help = format!("write what goes with it in [{}]", self.name);
             told.push(Diagnostic::error(place, message).help(help));
         } else if methods.contains(Methods::PLAINTEXT) && self.methods.is_some() {

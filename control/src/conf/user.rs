@@ -5,9 +5,7 @@ use super::general::{self, Shared, assign};
 use super::half::Half;
 use super::item::{Item, Told};
 use super::keys::Scope;
-use super::{
-    AmaFlags, CallerId, CodecPriority, Credentials, Diagnostic, Methods, Peer, Place, User,
-};
+use super::{AmaFlags, CallerId, CodecPriority, Credentials, Diagnostic, Peer, Place, User};
 
 /// The section that takes callers whom no other covers.
 pub(super) const GUEST: &str = "guest";
@@ -121,11 +119,7 @@ impl UserDraft {
         if credentials.are_required() || half.relies_on_nothing {
             return;
         }
-        match half
-            .methods_at
-            .clone()
-            .filter(|_| half.methods.is_some_and(|methods| methods.contains(Methods::MD5)))
-        {
+        match half.methods_at.clone().filter(|_| half.methods.is_some()) {
             Some(place) => {
                 let message = format!(
                     "[{}] has auth but neither secret nor inkeys: nothing is asked of callers",

@@ -59,6 +59,7 @@ impl Switch {
         let control = Control::new(Setup {
             config: Arc::clone(&config),
             plan: Arc::new(plan),
+            keys: Arc::default(),
             cells: Arc::clone(&cells),
             cores,
             seed: octets,
@@ -188,6 +189,7 @@ impl Switch {
                 Output::Resolve(question) => {
                     self.effects.push(Effect::Resolve(question.ticket, question.name));
                 }
+                Output::Work(job) => self.control.handle_job(now, job.refused()), // no world has keys
                 Output::Log(line) => {
                     assert!(line.level != LogLevel::Error, "control says: {}", line.text);
                     self.log.push((now, line));

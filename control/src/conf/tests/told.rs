@@ -66,10 +66,8 @@ const OF_GENERAL: &[(&str, &[&str])] = &[
         "error 2 `yes,aes128`: encryption cannot be \"yes,aes128\" (write yes, no or aes128)",
     ]),
     ("encryption=yes", &[
-        "warning 2 `yes`: calls are not encrypted by this release (write encryption=no, or keep to networks you trust)",
     ]),
     ("forceencryption=yes", &[
-        "error 2 `yes`: this release cannot encrypt: every call would be refused (remove forceencryption, or keep to networks you trust)",
     ]),
     ("forceencryption=foo", &[
         "error 2 `foo`: forceencryption cannot be \"foo\" (write yes, no or aes128)",
@@ -165,11 +163,13 @@ const OF_A_FRIEND: &[(&str, &[&str])] = &[
     ("auth=foo", &[
         "error 5 `foo`: there is no method of authentication \"foo\" (write md5)",
     ]),
+    ("auth=plaintext", &[
+        "warning 5 `plaintext`: plaintext sends the secret over the wire for everybody on the way to read (write auth=md5, or auth=rsa with keys)",
+    ]),
     ("auth=md5,rsa", &[
-        "warning 5 `md5,rsa`: of these methods this release offers md5 alone (write auth=md5)",
     ]),
     ("auth=rsa", &[
-        "error 5 `rsa`: this release proves callers by md5 only (write auth=md5 and secret= in [x], and the same at the far end)",
+        "error 5 `rsa`: nobody can prove itself by a method of auth=: secret goes with md5, inkeys with rsa (write what goes with it in [x])",
     ]),
     ("auth=", &[
         "warning 5 `auth=`: auth has no value: the line is ignored (write a value, or remove the line)",
@@ -178,10 +178,8 @@ const OF_A_FRIEND: &[(&str, &[&str])] = &[
         "error 5 `inkeys=`: inkeys cannot be \"\" (write names of public keys with : between them)",
     ]),
     ("encryption=yes", &[
-        "warning 5 `yes`: calls are not encrypted by this release (write encryption=no, or keep to networks you trust)",
     ]),
     ("forceencryption=yes", &[
-        "error 5 `yes`: this release cannot encrypt: every call would be refused (remove forceencryption, or keep to networks you trust)",
     ]),
     ("permit=192.0.2.0/24", &[
         "warning 5 `192.0.2.0/24`: permit without deny keeps nobody out (write deny=0.0.0.0/0.0.0.0 above it)",
@@ -335,10 +333,8 @@ const OF_FILES: &[(&str, &[&str])] = &[
         "error 1 ``: this section has no name",
     ]),
     ("[x]\ntype=user\ninkeys=k\n", &[
-        "error 3 `k`: this release proves callers by md5 only (write auth=md5 and secret= in [x], and the same at the far end)",
     ]),
     ("[x]\ntype=peer\nhost=192.0.2.1\noutkey=k\nauth=rsa\n", &[
-        "warning 4 `k`: this release signs nothing: a far end that asks for a signature refuses our calls (write secret=, and the same at the far end)",
     ]),
     ("[general]\nbindaddr=::\n[x]\ntype=user\nsecret=s\ndeny=0.0.0.0/0\npermit=192.0.2.1\n", &[
         "warning 6 `0.0.0.0/0`: this denies all of IPv4, but we are bound to an IPv6 address, too (write deny=::/0 as well)",
@@ -367,7 +363,7 @@ const OF_FILES: &[(&str, &[&str])] = &[
         "warning 1 `x`: anybody may call as [x]: it has neither secret nor deny (write secret=, or call the section [guest] if that is meant)",
     ]),
     ("[x]\ntype=user\nauth=rsa\n", &[
-        "error 3 `rsa`: this release proves callers by md5 only (write auth=md5 and secret= in [x], and the same at the far end)",
+        "error 3 `rsa`: [x] has auth but neither secret nor inkeys: nothing is asked of callers (write secret=, or remove auth)",
     ]),
     ("[x]\nallow=ulaw\nsecret=s\n[guest]\ntype=user\n", &[
         "error 1 `x`: [x] has no type (write type=user, type=peer or type=friend)",
