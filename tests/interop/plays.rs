@@ -70,6 +70,7 @@ pub(crate) fn ringing(scene: &mut Scene) -> Outcome<()> {
 
 /// PROGRESS, and voice before ANSWER.
 pub(crate) fn early_media(scene: &mut Scene) -> Outcome<()> {
+    scene.strange_max = 1; // ANSWER waits for no tick, the prompt's last block in a trunk frame does
     dial_and_talk(scene, lines::EARLY, 3)?;
     let (from, to) = scene.inward(A);
     let (mut progress, mut early) = (false, 0);
