@@ -44,6 +44,8 @@ pub(crate) struct Call {
     /// The cause the caller will be told if nothing better comes.
     pub(crate) cause: Cause,
     pub(crate) reason: Option<String>,
+    /// Something of it went wrong that is no everyday answer of the called side: its line is a warning.
+    pub(crate) went_wrong: bool,
     pub(crate) options: DialOptions,
     /// Time-out of the Dial, or end of the conversation allowed.
     pub(crate) due_at: Instant,
@@ -80,10 +82,12 @@ impl Control {
         self.refuse_call(now, key, Cause::TEMPORARY_FAILURE, "its dialplan goes round in circles");
     }
 
-    /// Why a call may fail, kept for its one line in the log behind what failed before.
-    pub(crate) fn note_reason(&mut self, key: Key, cause: Cause, why: &str) {
+    /// Why a call may fail, kept for its one line in the log behind what failed before; `wrong`: not because the
+    /// called side is busy, does not answer, or the like.
+    pub(crate) fn note_reason(&mut self, key: Key, cause: Cause, why: &str, wrong: bool) {
         let Some(call) = self.calls.get_mut(key) else { return };
         call.cause = cause;
+        call.went_wrong |= wrong;
         match &mut call.reason {
             Some(reason) if reason.len() + why.len() > REASON_MAX => {}
             Some(reason) => {
@@ -162,8 +166,9 @@ impl Control {
             return self.callee_failed(now, key, leg, cause, why, how);
         }
         if call.callee == Some(leg) {
+            let who = self.who_is_at(leg);
             self.end_leg(now, leg, how);
-            return self.conversation_ended(now, key, cause, why);
+            return self.conversation_ended(now, key, cause, &who, why);
         }
         self.end_leg(now, leg, how);
     }
@@ -191,7 +196,14 @@ impl Control {
     }
 
     /// The leg that was talked to has gone.
-    fn conversation_ended(&mut self, now: Instant, key: Key, cause: Cause, why: Option<&str>) {
+    fn conversation_ended(
+        &mut self,
+        now: Instant,
+        key: Key,
+        cause: Cause,
+        who: &str,
+        why: Option<&str>,
+    ) {
         let Some(call) = self.calls.get_mut(key) else { return };
         call.callee = None;
         if call.options.go_on && why.is_none() && call.walk.is_some() {
@@ -201,7 +213,7 @@ impl Control {
         let caller = call.caller;
         self.end_leg(now, caller, Ending::Hangup(cause));
         let said = why.map_or_else(String::new, |why| format!(": {why}"));
-        self.call_over(now, key, cause, &format!("the called side left{said}"), why.is_some());
+        self.call_over(now, key, cause, &format!("{who} left{said}"), why.is_some());
     }
 
     /// The Dial's time is up, or the conversation's.
@@ -223,7 +235,7 @@ impl Control {
         for leg in dial.legs {
             self.end_leg(now, leg, Ending::Hangup(cancel));
         }
-        self.note_reason(key, Cause::NO_ANSWER, "nobody answered in time");
+        self.note_reason(key, Cause::NO_ANSWER, "nobody answered in time", false);
         let result = DialResult { status: DialStatus::NoAnswer, cause: Cause::NO_ANSWER.0 };
         self.dial_over(key, result);
         self.run_dialplan(now, key);
@@ -272,6 +284,7 @@ impl Control {
         let Some(call) = self.calls.get(key) else { return };
         let line = call.walk.as_ref().map_or("", |walk| walk.line()).to_owned();
         let failure = call.walk.as_ref().and_then(|walk| walk.failure().map(str::to_owned));
+        let failed = failure.is_some() || call.went_wrong;
         let reason = failure.or_else(|| call.reason.clone());
         let why = reason.unwrap_or_else(|| format!("{line} ended it"));
         if call.answered.is_some() {
@@ -280,16 +293,27 @@ impl Control {
             self.end_leg(now, caller, how);
             return self.call_over(now, key, cause, &why, false);
         }
-        self.refuse_call(now, key, cause, &why);
+        self.end_unanswered(now, key, cause, (&why, failed));
+    }
+
+    /// Refuses a call for a reason of ours.
+    pub(crate) fn refuse_call(&mut self, now: Instant, key: Key, cause: Cause, why: &str) {
+        self.end_unanswered(now, key, cause, (why, true));
     }
 
     /// Ends a call that nobody answered: REJECT, or HANGUP to a caller that has been accepted.
-    pub(crate) fn refuse_call(&mut self, now: Instant, key: Key, cause: Cause, why: &str) {
+    fn end_unanswered(
+        &mut self,
+        now: Instant,
+        key: Key,
+        cause: Cause,
+        (why, failed): (&str, bool),
+    ) {
         let Some(call) = self.calls.get(key) else { return };
         let caller = call.caller;
         let how = self.ending_for_caller(caller, cause);
         self.end_leg(now, caller, how);
-        self.call_over(now, key, cause, why, true);
+        self.call_over(now, key, cause, why, failed);
     }
 
     fn ending_for_caller(&self, caller: Key, cause: Cause) -> Ending {

@@ -36,6 +36,7 @@ impl Control {
                         key,
                         refusal.cause,
                         &format!("{}: {}", request.line, refusal.why),
+                        true,
                     );
                 }
             }
@@ -166,7 +167,7 @@ impl Control {
         why: Option<&str>,
         how: Ending,
     ) {
-        let name = self.remote_of(leg).map_or_else(String::new, |remote| remote.to_string());
+        let who = self.who_is_at(leg);
         self.end_leg(now, leg, how);
         let Some(call) = self.calls.get_mut(key) else { return };
         let Some(dial) = &mut call.dial else { return };
@@ -178,7 +179,7 @@ impl Control {
         dial.result = result_of(cause, dial.result);
         let over = dial.legs.is_empty().then_some(dial.result);
         let said = why.map_or_else(String::new, |why| format!(" {why},"));
-        self.note_reason(key, cause, &format!("{name}:{said} cause {cause}"));
+        self.note_reason(key, cause, &format!("{who}:{said} cause {cause}"), why.is_some());
         if let Some(result) = over {
             self.dial_over(key, result);
             self.run_dialplan(now, key);

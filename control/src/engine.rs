@@ -341,6 +341,15 @@ impl Control {
         self.legs.get(leg).map(|leg| self.associations.get(leg.pair).remote)
     }
 
+    /// Whom a leg talks to, for the log.
+    pub(crate) fn who_is_at(&self, leg: Key) -> String {
+        let Some(remote) = self.remote_of(leg) else { return String::new() };
+        match self.peers.at(remote).next() {
+            Some(peer) => format!("[{}] at {remote}", peer.config.name),
+            None => remote.to_string(),
+        }
+    }
+
     /// The configured peer at a leg's address, if there is one with `trunk=yes`.
     pub(crate) fn trunk_peer_at(&self, pair: PeerIndex) -> Option<&PeerState> {
         self.peers.at(self.associations.get(pair).remote).find(|peer| peer.config.trunk)

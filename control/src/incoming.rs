@@ -339,6 +339,7 @@ impl Control {
             identity: Some(Box::new(identity)),
             cause: Cause::NORMAL,
             reason: None,
+            went_wrong: false,
             options: DialOptions::default(),
             due_at: Instant::FAR_FUTURE,
         };

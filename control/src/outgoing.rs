@@ -154,7 +154,7 @@ impl Control {
                 encryption: EncryptionPolicy::Off,
             });
         };
-        let Some(mut remote) = peer.address.or(peer.config.default_addr) else {
+        let Some(mut remote) = peer.address else {
             return Err(absent(format!("[{name}] {}", peer.why_no_address())));
         };
         if let Some(state) = peer.unfit_to_call() {

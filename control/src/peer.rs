@@ -111,9 +111,7 @@ impl Peers {
         };
         for (index, peer) in peers.iter().enumerate() {
             all.by_name.insert(peer.name.clone().into_bytes(), index as u32);
-            if let Host::Address(address) = peer.host {
-                all.set_address(index as u32, Some(address));
-            }
+            all.set_address(index as u32, peer.home());
         }
         all
     }

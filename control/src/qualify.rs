@@ -5,7 +5,6 @@ use std::time::Duration;
 use dataplane::time::Instant;
 use dataplane::wire::{FullHeader, IaxSubclass};
 
-use crate::conf::Host;
 use crate::engine::{Control, Due};
 use crate::leg::Work;
 use crate::message;
@@ -19,14 +18,10 @@ use crate::transport::{Opening, iax};
 const SPREAD: Duration = Duration::from_secs(1);
 
 impl Control {
-    /// Peers with a fixed address are monitored from the start.
+    /// Peers with an address are monitored from the start.
     pub(crate) fn start_peers(&mut self, now: Instant) {
         for index in 0..self.peers.len() {
-            let fixed = self
-                .peers
-                .get(index)
-                .is_some_and(|peer| matches!(peer.config.host, Host::Address(_)));
-            if fixed {
+            if self.peers.get(index).is_some_and(|peer| peer.address.is_some()) {
                 let spread = self.random.below(SPREAD.as_micros() as u32);
                 self.probe_from(now + Duration::from_micros(u64::from(spread)), index);
             }

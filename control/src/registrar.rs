@@ -13,7 +13,6 @@ use crate::engine::Control;
 use crate::leg::{LegState, RegistrarSetup, Work};
 use crate::message;
 use crate::output::{LogLevel, Topic};
-use crate::peer::Reach;
 use crate::proof::{self, Judgement};
 use crate::reliable::{OnAck, RTT_AT_FIRST};
 use crate::slab::Key;
@@ -139,7 +138,7 @@ impl Control {
         }
         let unix_seconds = self.unix_now(now);
         let data = if release {
-            self.unregister(index, "released");
+            self.unregister(now, index, "released");
             message::released(&username, unix_seconds)
         } else {
             let granted = self.register(now, index, remote, refresh);
@@ -180,11 +179,11 @@ impl Control {
         seconds
     }
 
-    fn unregister(&mut self, index: u32, how: &str) {
-        self.peers.set_address(index, None);
+    fn unregister(&mut self, now: Instant, index: u32, how: &str) {
+        let home = self.peers.get(index).and_then(|peer| peer.config.home());
+        self.peers.set_address(index, home);
+        self.probe_anew(now, index);
         let Some(peer) = self.peers.get_mut(index) else { return };
-        peer.probe_at = Instant::FAR_FUTURE;
-        peer.reach = Reach::Unknown;
         if peer.registered_until.take().is_some() {
             let text = format!("peer {} is not registered any more: {how}", peer.config.name);
             self.log(LogLevel::Info, Topic::Registrar, text);
@@ -192,8 +191,8 @@ impl Control {
     }
 
     /// A registration was not refreshed in time.
-    pub(crate) fn registration_lapsed(&mut self, _now: Instant, index: u32) {
-        self.unregister(index, "not refreshed in time");
+    pub(crate) fn registration_lapsed(&mut self, now: Instant, index: u32) {
+        self.unregister(now, index, "not refreshed in time");
     }
 
     /// REGREJ, after a second's wait under `delayreject`: one line in the log, nothing on the wire that tells why.

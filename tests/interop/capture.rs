@@ -16,6 +16,7 @@ use crate::{Outcome, poll};
 pub(crate) struct Capture {
     running: Running,
     file: PathBuf,
+    log: PathBuf,
 }
 
 impl Capture {
@@ -30,7 +31,8 @@ impl Capture {
         let line = [
             &["ip", "netns", "exec", &namespace, "tcpdump", "-i", "any", "-n", "-U", "-Z", "root"]
                 [..],
-            &["--immediate-mode", "-B", "32768", "-w", &path, "udp", "port", "4569"],
+            // A slot of the kernel's buffer has the snapshot's length: small ones, or it holds but 128.
+            &["--immediate-mode", "-B", "32768", "-s", "2048", "-w", &path, "udp", "port", "4569"],
         ]
         .concat();
         let running = Running::start("tcpdump", &line, &log)?;
@@ -39,7 +41,7 @@ impl Capture {
             said.contains("listening on").then_some(())
         });
         listening.ok_or_else(|| "tcpdump does not listen".to_owned())?;
-        Ok(Self { running, file })
+        Ok(Self { running, file, log })
     }
 
     /// Everything captured so far.
@@ -95,9 +97,14 @@ impl Capture {
     /// Trunk frames without time-stamps are left out: tshark reads their entries in the other form.
     ///
     /// # Errors
-    /// tshark finds something, or cannot run.
+    /// tshark finds something, or cannot run; or the kernel dropped what should have been captured.
     pub(crate) fn finish(&mut self) -> Outcome<()> {
         self.running.stop(Duration::from_secs(5))?;
+        let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let dropped = said.lines().find_map(|line| line.strip_suffix(" dropped by kernel"));
+        if dropped != Some("0 packets") {
+            return Err(format!("the capture is not whole: {said}"));
+        }
         let file = self.file.to_string_lossy();
         let filter = "(_ws.malformed || _ws.expert.severity >= 8388608) && \
                       !(udp.payload[0:4] == 00:00:01:00)";

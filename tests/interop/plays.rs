@@ -70,6 +70,7 @@ pub(crate) fn ringing(scene: &mut Scene) -> Outcome<()> {
 
 /// PROGRESS, and voice before ANSWER.
 pub(crate) fn early_media(scene: &mut Scene) -> Outcome<()> {
+    scene.strange_max = 1; // ANSWER waits for no tick, the prompt's last block in a trunk frame does
     dial_and_talk(scene, lines::EARLY, 3)?;
     let (from, to) = scene.inward(A);
     let (mut progress, mut early) = (false, 0);
@@ -146,23 +147,31 @@ fn fails(scene: &Scene, number: u16, status: &str) -> Outcome<()> {
 
 /// Busy.
 pub(crate) fn busy(scene: &mut Scene) -> Outcome<()> {
-    fails(scene, B.number_of(lines::BUSY), "BUSY 17")
+    fails(scene, B.number_of(lines::BUSY), "BUSY 17")?;
+    scene.logged("INFO", "cause 17 (busy), not answered")
 }
 
 /// Congestion.
 pub(crate) fn congestion(scene: &mut Scene) -> Outcome<()> {
-    fails(scene, B.number_of(lines::CONGESTION), "CONGESTION 34")
+    fails(scene, B.number_of(lines::CONGESTION), "CONGESTION 34")?;
+    scene.logged("INFO", "cause 34 (no circuit available), not answered")
 }
 
 /// A number the switch does not know, and one that the far PBX does not.
 pub(crate) fn no_route(scene: &mut Scene) -> Outcome<()> {
+    let why = "no extension \"3001\" in context [from-pbx-a]";
+    let theirs = "rejected: \"No such context/extension\"";
+    scene.provoked = vec![why, theirs];
     fails(scene, 3001, "CHANUNAVAIL 3")?;
-    fails(scene, B.number_of(lines::NOBODY), "CHANUNAVAIL 3")
+    scene.logged("WARN", why)?;
+    fails(scene, B.number_of(lines::NOBODY), "CHANUNAVAIL 3")?;
+    scene.logged("WARN", theirs)
 }
 
 /// A cause before the answer.
 pub(crate) fn cause_before_answer(scene: &mut Scene) -> Outcome<()> {
-    fails(scene, B.number_of(lines::REFUSES), "CHANUNAVAIL 21")
+    fails(scene, B.number_of(lines::REFUSES), "CHANUNAVAIL 21")?;
+    scene.logged("INFO", "cause 21 (call rejected), not answered")
 }
 
 /// A cause after the answer.
@@ -174,7 +183,8 @@ pub(crate) fn cause_after_answer(scene: &mut Scene) -> Outcome<()> {
     expect("the caller's status", status.split(' ').next().unwrap_or_default(), "ANSWER")?;
     scene.wait_frame("HANGUP with cause 38", A, |full| {
         full.is_iax(iax::HANGUP) && full.ie(ie::CAUSECODE) == Some(&[38])
-    })
+    })?;
+    scene.logged("INFO", "cause 38 (")
 }
 
 /// The caller hangs up.
@@ -194,7 +204,10 @@ fn hang_up(scene: &mut Scene, who: Side) -> Outcome<()> {
     scene.pbx(who).hang_up_all()?;
     let bye = scene.pbx(who.other()).event(&format!("bye {number}"), SOON)?;
     expect("the cause at the far end", &bye, "16")?;
-    scene.pbx(who.other()).wait_idle(SOON)
+    scene.pbx(who.other()).wait_idle(SOON)?;
+    let left = if who == A { "the caller left" } else { "[pbx-b] at" };
+    scene.logged("INFO", left)?;
+    scene.logged("INFO", "cause 16 (normal clearing), talked")
 }
 
 /// The caller gives up while it rings: the far PBX hears of it.
@@ -253,6 +266,7 @@ fn restart(scene: &mut Scene, who: Side) -> Outcome<()> {
     if cause == "0" || cause == "16" {
         return Err(format!("the far leg ended with cause {cause}, as if nothing had happened"));
     }
+    scene.logged("WARN", "it does not answer; cause 27")?;
     scene.phones.forget();
     scene.wait_registered(who, told + 1)?;
     let again = scene.connect(A, lines::PHONE + 1)?;
@@ -276,18 +290,21 @@ pub(crate) fn wrong_secret(scene: &mut Scene) -> Outcome<()> {
 
 /// A NEW without the CALLTOKEN element where one is required: refused, with nothing remembered.
 pub(crate) fn token_not_offered(scene: &mut Scene) -> Outcome<()> {
+    scene.provoked = vec!["sent no call token"];
     let answer = answer_to_a_bare_new(scene)?;
     let Datagram::Full(full) = frames::parse(&answer)? else {
         return Err("no full frame".to_owned());
     };
     if full.is_iax(iax::REJECT) && full.source == 1 && full.destination == STRANGERS_CALL {
-        return Ok(());
+        return scene.logged("WARN", "sent no call token");
     }
     Err(format!("a NEW without CALLTOKEN is answered by {full}"))
 }
 
 /// The same where none is required: the caller is challenged like any other.
 pub(crate) fn token_not_asked(scene: &mut Scene) -> Outcome<()> {
+    // The stranger does not stay to be told of the end.
+    scene.provoked = vec!["refused: the switch is stopping", "left unanswered"];
     let answer = answer_to_a_bare_new(scene)?;
     let Datagram::Full(full) = frames::parse(&answer)? else {
         return Err("no full frame".to_owned());

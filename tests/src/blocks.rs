@@ -1,7 +1,7 @@
 //! Audio that can be told apart: every 20 ms block says who sent it, in which call, and as the
 //! how-manieth, and fills the rest with octets that follow from that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frames::{self, Datagram};
 use crate::pcap::Packet;
@@ -93,21 +93,31 @@ impl Verdict {
 }
 
 /// The blocks in a capture that passed between two places, per call and talker, in order.
+///
+/// A talk begins with its first full VOICE frame: until then its format is unknown, and Asterisk's trunk frames may
+/// overtake that frame. A full frame sent again, by its timer or for a VNAK, counts once.
 pub fn blocks(packets: &[Packet], mut passes: impl FnMut(&Packet) -> bool) -> Heard {
     let mut heard = Heard::new();
+    let mut fulls = BTreeSet::new();
     for packet in packets.iter().filter(|packet| passes(packet)) {
-        let mut note = |audio: &[u8]| {
-            if let Some(block) = Block::read(audio) {
-                heard.entry((block.call, block.from)).or_default().push(block.index);
+        let mut note = |audio: &[u8], begins: bool| {
+            let Some(block) = Block::read(audio) else { return };
+            let talk = (block.call, block.from);
+            if begins {
+                heard.entry(talk).or_default().push(block.index);
+            } else if let Some(indices) = heard.get_mut(&talk) {
+                indices.push(block.index);
             }
         };
         match frames::parse(&packet.payload) {
-            // A full frame sent again was already counted.
-            Ok(Datagram::Full(full)) if full.kind == frames::kind::VOICE && !full.again => {
-                note(full.data);
+            Ok(Datagram::Full(full))
+                if full.kind == frames::kind::VOICE
+                    && fulls.insert((full.source, full.timestamp, full.oseqno)) =>
+            {
+                note(full.data, true);
             }
-            Ok(Datagram::Mini(voice)) => note(voice.audio),
-            Ok(Datagram::Trunk(trunk)) => trunk.entries.iter().for_each(|e| note(e.audio)),
+            Ok(Datagram::Mini(voice)) => note(voice.audio, false),
+            Ok(Datagram::Trunk(trunk)) => trunk.entries.iter().for_each(|e| note(e.audio, false)),
             _ => {}
         }
     }

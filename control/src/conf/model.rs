@@ -413,6 +413,16 @@ pub struct Peer {
     pub language: Option<String>,
 }
 
+impl Peer {
+    /// Where it is without a name looked up or a registration.
+    pub fn home(&self) -> Option<SocketAddr> {
+        match self.host {
+            Host::Address(address) => Some(address),
+            Host::Dynamic | Host::Name { .. } => self.default_addr,
+        }
+    }
+}
+
 /// A `register =>` line.
 #[derive(Debug, Clone)]
 pub struct RegisterLine {
