@@ -12,6 +12,7 @@ mod expression;
 mod exten_line;
 mod goto_check;
 mod issue;
+mod named_keys;
 mod parse;
 mod pattern;
 mod pattern_tree;

@@ -6,6 +6,7 @@
 
 pub mod conf;
 pub mod dialplan;
+pub mod keys;
 
 mod admission;
 mod association;

@@ -161,6 +161,8 @@ impl GeneralDraft {
             "trunk_max_call_numbers" => {
                 assign(&mut general.trunk_max_call_numbers, item.number16(told))
             }
+            "astkeydir" => assign(&mut general.key_dir, item.text_or_none()),
+            "key_passphrase_file" => general.key_passphrase_file = item.text_or_none(),
             _ => return false,
         }
         true
@@ -293,6 +295,8 @@ fn defaults() -> General {
         register_quiet: Duration::from_secs(65),
         dns_refresh: Duration::from_secs(300),
         trunk_max_call_numbers: 32_766,
+        key_dir: "keys".to_owned(),
+        key_passphrase_file: None,
     }
 }
 

@@ -82,6 +82,10 @@ pub struct General {
     pub dns_refresh: Duration,
     /// Largest number of legs on one 4-tuple's remote IP for configured trunk peers without a value of their own.
     pub trunk_max_call_numbers: u16,
+    /// Directory of RSA keys, below the configuration's unless it begins with a slash.
+    pub key_dir: String,
+    /// File whose first line opens encrypted private keys, named like [`General::key_dir`].
+    pub key_passphrase_file: Option<String>,
 }
 
 /// A limit on legs that a configuration may have left to its default.

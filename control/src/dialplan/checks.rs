@@ -32,12 +32,15 @@ impl Reading<'_> {
         };
         let mut found = Vec::new();
         let mut jumps = Jumps::default();
+        let mut keys = Vec::new();
         for route in &self.routes {
             self.check_gotos(route, &known, &mut jumps, &mut found);
             super::dial_check::check_dial(self, route, &known, knows_peer, &mut found);
             self.check_variables(route, &set, &mut found);
+            keys.extend(super::named_keys::named_keys(self, route, &known));
         }
         self.check_shape(&jumps, &mut found);
+        self.plan.keys = keys;
         self.findings.append(&mut found);
         self.tell(reachable, &jumps, diagnostics);
     }

@@ -7,6 +7,7 @@ use super::apps::App;
 use super::dial_string::ELEMENT_MAX;
 use super::pattern::Pattern;
 use super::pattern_tree::PatternTree;
+use crate::conf::Place;
 
 /// Most contexts one search goes through, includes counted.
 pub(super) const SEARCH_MAX: usize = 128;
@@ -19,6 +20,8 @@ pub struct Dialplan {
     extensions: Vec<Extension>,
     /// `[globals]`, filled in.
     pub(super) globals: HashMap<String, String>,
+    /// Private keys that dial strings name, and where.
+    pub(super) keys: Vec<(String, Place)>,
 }
 
 /// Index of a context.
@@ -121,6 +124,11 @@ impl Dialplan {
     /// Whether there is a context of this name, compared with case.
     pub fn has_context(&self, context: &str) -> bool {
         self.context(context).is_some()
+    }
+
+    /// Names of private keys in dial strings, and where those stand; without what only a call knows.
+    pub fn named_keys(&self) -> &[(String, Place)] {
+        &self.keys
     }
 
     pub(super) fn context(&self, name: &str) -> Option<ContextId> {

@@ -14,6 +14,10 @@ pub(super) const KEYS: &[Key] = keys! {
     "dns_refresh" in SWITCH: { Kind::Number(10, 86_400, "s"), "300", "How often host names are resolved again." }
     "trunk_max_call_numbers" in SWITCH: { Kind::Number(2, 32_766, "legs"), "32766",
         "Legs of a trunk peer's address, where maxcallnumbers says nothing." }
+    "astkeydir" in SWITCH: { Kind::Text, "keys",
+        "Directory of RSA keys, NAME.pub and NAME.key; below the configuration's unless it begins with a slash." }
+    "key_passphrase_file" in SWITCH: { Kind::Text, "",
+        "File whose first line opens encrypted private keys; TRUNKLINE_KEY_PASSPHRASE and TRUNKLINE_KEY_PASSPHRASE_FILE go before it." }
 
     "cores" in DATAPLANE: { Kind::Special("auto, or 1 to 64"), "auto",
         "Threads that carry voice; auto: as many as the CPUs the process was given allow." }
