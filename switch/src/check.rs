@@ -29,7 +29,7 @@ fn report(
     far_dir: Option<&Path>,
 ) -> io::Result<Vec<Diagnostic>> {
     let near = config::load(dir);
-    let far = far_dir.map(config::load);
+    let far = far_dir.map(config::load_far);
     // The far end is a PBX: its dialplan and the keys only a PBX has are not ours to judge.
     let unread = far.as_ref().filter(|far| far.understood().is_none());
     let mut all = Vec::new();

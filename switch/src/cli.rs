@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::demo;
+use crate::{demo, keys};
 
 /// A high-density IAX2 trunk switch.
 ///
@@ -43,6 +43,15 @@ pub(crate) enum Command {
         dir: PathBuf,
         /// Directory of the far end's configuration.
         far_dir: Option<PathBuf>,
+    },
+    /// Make, list and check RSA keys.
+    ///
+    /// The passphrase of encrypted ones comes from the environment: TRUNKLINE_KEY_PASSPHRASE holds it, or
+    /// TRUNKLINE_KEY_PASSPHRASE_FILE names a file whose first line it is.
+    Keys {
+        /// What to do with keys.
+        #[command(subcommand)]
+        command: keys::Command,
     },
     /// Place calls between two scripted PBXes through the switch, and verify the audio of each.
     ///

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use control::conf::{self, Config, Diagnostic, Level, Sources};
 use control::dialplan::Dialplan;
+use control::keys::KeyRing;
 
 use crate::render::{self, Style};
-use crate::{log, sources};
+use crate::{keys, log, sources};
 
 /// What was read from a configuration directory.
 #[derive(Debug)]
@@ -30,10 +31,23 @@ pub(crate) struct Parsed {
     pub(crate) config: Arc<Config>,
     /// `extensions.conf`.
     pub(crate) plan: Arc<Dialplan>,
+    /// The keys that can be used.
+    pub(crate) keys: Arc<KeyRing>,
 }
 
-/// Reads and judges the configuration in `dir`.
+/// Reads and judges the configuration in `dir`, and the keys it needs.
 pub(crate) fn load(dir: &Path) -> Loaded {
+    let mut loaded = load_far(dir);
+    if let Some(parsed) = &mut loaded.parsed {
+        let (keys, found) = keys::ring(dir, &parsed.config, &parsed.plan);
+        parsed.keys = Arc::new(keys);
+        loaded.diagnostics.extend(found);
+    }
+    loaded
+}
+
+/// Reads and judges a configuration of another host, whose keys stay there.
+pub(crate) fn load_far(dir: &Path) -> Loaded {
     let (sources, mut diagnostics) = sources::read(dir);
     let parsed = if is_refused(&diagnostics) { None } else { parse(&sources, &mut diagnostics) };
     Loaded { dir: dir.to_owned(), sources, diagnostics, parsed }
@@ -79,7 +93,7 @@ fn parse(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<Parsed>
         config.peers.iter().any(|peer| peer.name == name)
     });
     diagnostics.extend(found);
-    Some(Parsed { config: Arc::new(config), plan: Arc::new(plan) })
+    Some(Parsed { config: Arc::new(config), plan: Arc::new(plan), keys: Arc::default() })
 }
 
 /// The contexts where callers can come in; `*`: any.

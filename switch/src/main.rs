@@ -10,6 +10,7 @@ mod core_thread;
 mod cores;
 mod demo;
 mod inbox;
+mod keys;
 mod launch;
 mod log;
 mod mask;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { dir } => run::run(&dir),
         Command::Demo(options) => demo::run(&options),
+        Command::Keys { command } => keys::run(&command),
         Command::Check { dir, far_dir } => check::check(&dir, far_dir.as_deref()),
     }
 }

@@ -57,6 +57,7 @@ fn serve(clock: Clock, parsed: &Parsed) -> Result<(), String> {
     let log = log::start(&config.log)?;
     check_placement(&placement, config.dataplane.cores);
     check_host(&placement, config)?;
+    say_keys(parsed);
     let (mut control, mut cores) =
         launch::launch(clock, &placement, config.clone(), parsed.plan.clone())?;
     let ended = control.run();
@@ -73,6 +74,14 @@ fn check_placement(placement: &Placement, asked: Option<u8>) {
     let cores = placement.cores.len();
     if let Some(asked) = asked.filter(|&asked| usize::from(asked) > cores) {
         tracing::warn!("{asked} cores are asked for, the CPUs given make {cores}");
+    }
+}
+
+/// Says which keys there are, if any.
+fn say_keys(parsed: &Parsed) {
+    let (public, private) = parsed.keys.count();
+    if public + private > 0 {
+        tracing::info!("RSA keys: {public} public, {private} private");
     }
 }
 

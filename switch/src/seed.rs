@@ -1,5 +1,13 @@
 //! Random octets from the kernel. An error is in words.
 
+use control::keys::rand_core::UnwrapErr;
+use getrandom::SysRng;
+
+/// For keys. The kernel that answered once answers always.
+pub(crate) fn random() -> Result<UnwrapErr<SysRng>, String> {
+    octets().map(|_| UnwrapErr(SysRng))
+}
+
 /// For challenges, tokens and tables of control's.
 pub(crate) fn octets() -> Result<[u8; 32], String> {
     let mut seed = [0; 32];

@@ -4,4 +4,5 @@
 mod check;
 mod common;
 mod demo;
+mod keys;
 mod run;
