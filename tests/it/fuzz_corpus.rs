@@ -153,6 +153,21 @@ fn garbled_files_upset_no_parser() {
     }
 }
 
+#[test]
+fn garbled_key_files_upset_no_reader() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../control/tests/keys/fixtures");
+    let mut noise = Noise(0x5eed_0003);
+    for name in ["clear.key", "clear.pub", "des3.key", "pkcs8.key", "pbes1.key"] {
+        let text = fs::read_to_string(folder.join(name)).expect("a key of the tests");
+        for case in 0..GARBLED / 20 {
+            let garbled = garbled(&text, &mut noise);
+            if let Err(panic) = std::panic::catch_unwind(|| fuzz_bodies::keys(garbled.as_bytes())) {
+                panic!("case {case}: {panic:?} in\n{garbled}");
+            }
+        }
+    }
+}
+
 /// Files made of each kept one; with the optimiser off each takes some hundreds of microseconds.
 const GARBLED: usize = 2000;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use control::conf::{CallerId, Diagnostic, Level, Sources};
 use control::dialplan::{DialResult, DialStatus, Dialplan, Step, Walk, WalkStart};
+use control::keys::{self, KeyError, Passphrase, PublicKey, Signer};
 use dataplane::wire::{
     ApparentAddr, CodecPrefs, EntryForm, Frame, FullHeader, IeWriter, Ies, MINI_HEADER_LEN,
     MiniTimestamp, TRUNK_HEADER_LEN, TrunkFrame, VIDEO_MINI_HEADER_LEN, emit_entry_header,
@@ -109,6 +110,28 @@ pub fn conf(octets: &[u8]) {
     let failed = told.iter().any(|diagnostic| diagnostic.level == Level::Error);
     assert_eq!(config.is_none(), failed);
     told.iter().for_each(|diagnostic| check_places(diagnostic, &text));
+}
+
+/// Any text as a key file: a key of a size that IAX2 can use, or a reason; and no answer to a challenge.
+pub fn keys(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    // What opens a PKCS#8 file costs as much as the file says.
+    let is_dear = text.contains("ENCRYPTED PRIVATE KEY");
+    let passphrase = Passphrase::new("open sesame");
+    let private = Signer::read(&text, Some(&passphrase).filter(|_| !is_dear));
+    let private = private.map(|signer| signer.public_key());
+    for read in [private, PublicKey::read(&text)] {
+        match read {
+            Ok(key) => {
+                assert!((keys::BITS_MIN..=keys::BITS_MAX).contains(&key.bits()));
+                assert!(!keys::verify([&key], b"123456789", octets));
+            }
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                assert!(error.help("a.key").is_some() || matches!(error, KeyError::Unreadable(_)));
+            }
+        }
+    }
 }
 
 /// Any text as `extensions.conf`: it parses, every place lies in it, and no call walks through it for ever.
