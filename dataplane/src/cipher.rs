@@ -72,7 +72,7 @@ impl CipherKey {
         out: &mut [u8],
     ) -> Result<usize, BufferTooSmall> {
         let (numbers, rest) = clear.split_at_checked(FULL_CLEAR).ok_or(BufferTooSmall)?;
-        self.encrypt(numbers, rest, &[], pad, out)
+        self.encrypt(numbers, rest, pad, out)
     }
 
     /// Encrypts a mini frame into `out` and answers its length, which is `clear`'s and 16 to 31 octets more.
@@ -85,10 +85,11 @@ impl CipherKey {
         out: &mut [u8],
     ) -> Result<usize, BufferTooSmall> {
         let (number, rest) = clear.split_at_checked(MINI_CLEAR).ok_or(BufferTooSmall)?;
-        self.encrypt(number, rest, &[], pad, out)
+        self.encrypt(number, rest, pad, out)
     }
 
-    /// Decrypts a full frame and answers it: `out` is to be as long as `octets`, and the frame lies somewhere in it.
+    /// Decrypts a full frame and answers it. `out` is to be as long as `octets`; the frame ends `octets.len() - 4`
+    /// octets from its start.
     pub fn decrypt_full<'a>(
         &self,
         octets: &[u8],
@@ -100,7 +101,8 @@ impl CipherKey {
         self.decrypt::<FULL_CLEAR>(octets, FULL_HIDDEN, out)
     }
 
-    /// Decrypts a mini frame and answers it: `out` is to be as long as `octets`, and the frame lies somewhere in it.
+    /// Decrypts a mini frame and answers it. `out` is to be as long as `octets`; the frame ends `octets.len() - 2`
+    /// octets from its start.
     pub fn decrypt_mini<'a>(
         &self,
         octets: &[u8],
@@ -112,31 +114,33 @@ impl CipherKey {
         self.decrypt::<MINI_CLEAR>(octets, MINI_HIDDEN, out)
     }
 
-    /// `clear` as it is, then pad, `first` and `second` encrypted.
+    /// `clear` as it is, then a pad and `rest`, encrypted.
     fn encrypt(
         &self,
         clear: &[u8],
-        first: &[u8],
-        second: &[u8],
+        rest: &[u8],
         pad: &Pad,
         out: &mut [u8],
     ) -> Result<usize, BufferTooSmall> {
-        let pad_len = pad_len(first.len() + second.len());
-        let len = clear.len() + pad_len + first.len() + second.len();
-        let (out_clear, hidden) =
-            out.get_mut(..len).ok_or(BufferTooSmall)?.split_at_mut(clear.len());
-        let (out_pad, rest) = hidden.split_at_mut(pad_len);
-        let (out_first, out_second) = rest.split_at_mut(first.len());
+        let pad_len = pad_len(rest.len());
+        let len = clear.len() + pad_len + rest.len();
+        let out = out.get_mut(..len).ok_or(BufferTooSmall)?;
+        let (out_clear, hidden) = out.split_at_mut(clear.len());
         out_clear.copy_from_slice(clear);
-        out_first.copy_from_slice(first);
-        out_second.copy_from_slice(second);
-        out_pad.iter_mut().zip(pad).for_each(|(out, random)| *out = *random);
-        if let Some(told) = out_pad.get_mut(BLOCK - 1) {
+        hidden.split_at_mut(pad_len).1.copy_from_slice(rest);
+        self.encrypt_in_place(hidden, pad_len, pad);
+        Ok(len)
+    }
+
+    /// Encrypts what is to be hidden, where it lies: room for a pad of [`pad_len`], and the rest of the frame.
+    pub(crate) fn encrypt_in_place(&self, hidden: &mut [u8], pad_len: usize, pad: &Pad) {
+        let room = hidden.iter_mut().take(pad_len);
+        room.zip(pad).for_each(|(octet, random)| *octet = *random);
+        if let Some(told) = hidden.get_mut(BLOCK - 1) {
             *told = (*told & 0xf0) | (pad_len & 0x0f) as u8;
         }
         let (blocks, _) = Block::slice_as_chunks_mut(hidden);
         cbc::Encryptor::inner_iv_init(&self.0, &Block::default()).encrypt_blocks(blocks);
-        Ok(len)
     }
 
     /// Decrypts everything into `out` at once, pad included, and puts the octets in clear over the pad's last.
@@ -168,7 +172,7 @@ impl CipherKey {
 }
 
 /// Octets of pad before `len` octets: at least 16, and together a multiple of 16.
-const fn pad_len(len: usize) -> usize {
+pub(crate) const fn pad_len(len: usize) -> usize {
     BLOCK + (len.wrapping_neg() & (BLOCK - 1))
 }
 

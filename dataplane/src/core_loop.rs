@@ -3,21 +3,24 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use crate::cipher::Pads;
 use crate::counters::{CounterCells, Counters};
 use crate::handoff::{Command, RelayCells};
 use crate::io::Io;
 use crate::punts::PuntSender;
-use crate::relay::RelayTable;
+use crate::relay_table::RelayTable;
 use crate::spsc::Consumer;
 use crate::stages::commands::{self, Removals};
-use crate::stages::egress::Egress;
-use crate::stages::ingress::{self, Onward};
+use crate::stages::egress::{Egress, MINI_AUDIO_MAX};
+use crate::stages::ingress;
+use crate::stages::relay::Onward;
 use crate::time::Instant;
 
 /// Bounds of one core; all its memory is made from them at start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CoreLimits {
-    /// Relays, hence the bound of [`RelayId`](crate::handoff::RelayId)s: 64 octets each, and 32 for finding them.
+    /// Relays, hence the bound of [`RelayId`](crate::handoff::RelayId)s: 64 octets each, and 32 for finding
+    /// them; and the keys of encrypted ones, 2 KiB of address space each, touched by no others.
     pub legs_max: u32,
     /// Peers, hence the bound of [`PeerIndex`](crate::handoff::PeerIndex)es: some 450 octets each.
     pub peers_max: u32,
@@ -63,6 +66,8 @@ pub struct Core<I, D> {
     relays: RelayTable,
     egress: Egress,
     removals: Removals,
+    /// Where audio is converted.
+    room: Box<[u8; MINI_AUDIO_MAX]>,
     commands_per_step: usize,
     /// What the stages count.
     counters: Counters,
@@ -75,18 +80,20 @@ pub struct Core<I, D> {
 const RETRY: Duration = Duration::from_millis(1);
 
 impl<I: Io, D: Doorbell> Core<I, D> {
-    /// A core that knows no peer yet. Everything it will ever need is allocated here; `seed` is random, so that peers
-    /// cannot choose addresses that collide.
-    pub fn new(limits: CoreLimits, io: I, doorbell: D, links: CoreLinks, seed: u64) -> Self {
+    /// A core that knows no peer yet. Everything it will ever need is allocated here; `seed` is good
+    /// randomness: peers must neither choose addresses that collide, nor foretell what frames are padded with.
+    pub fn new(limits: CoreLimits, io: I, doorbell: D, links: CoreLinks, seed: [u8; 32]) -> Self {
         let CoreLimits { legs_max, peers_max, big_peers, send_buffers, commands_per_step } = limits;
+        let (pad_seed, table_seed) = split_seed(seed);
         let cells = Arc::clone(&links.relay_cells);
         Self {
             io,
             doorbell,
             links,
-            relays: RelayTable::new(legs_max, peers_max, big_peers, seed, cells),
-            egress: Egress::new(peers_max, send_buffers),
+            relays: RelayTable::new(legs_max, peers_max, big_peers, table_seed, cells),
+            egress: Egress::new(peers_max, send_buffers, Pads::new(pad_seed)),
             removals: Removals::new(),
+            room: Box::new([0; MINI_AUDIO_MAX]),
             commands_per_step: commands_per_step.max(1) as usize,
             counters: Counters::default(),
             io_counters: Counters::default(),
@@ -122,26 +129,26 @@ impl<I: Io, D: Doorbell> Core<I, D> {
     fn obey(&mut self) -> bool {
         let mut onward = Onward {
             now: self.now,
-            relays: &mut self.relays,
             egress: &mut self.egress,
             punts: &mut self.links.punts,
             counters: &mut self.counters,
+            room: &mut self.room,
         };
-        let commands = &mut self.links.commands;
-        commands::apply(commands, self.commands_per_step, &mut self.removals, &mut onward)
+        let (commands, relays) = (&mut self.links.commands, &mut self.relays);
+        commands::apply(commands, self.commands_per_step, &mut self.removals, relays, &mut onward)
     }
 
     /// One receive batch, from the socket to the far peers' buffers; answers how many receives it was.
     fn carry(&mut self) -> usize {
         let mut onward = Onward {
             now: self.now,
-            relays: &mut self.relays,
             egress: &mut self.egress,
             punts: &mut self.links.punts,
             counters: &mut self.counters,
+            room: &mut self.room,
         };
         let heard = self.io.receive(&mut self.io_counters, |received| {
-            ingress::sort(received, &mut onward);
+            ingress::sort(received, &mut self.relays, &mut onward);
         });
         self.egress.end_batch(self.now);
         heard
@@ -174,4 +181,12 @@ impl<I: Io, D: Doorbell> Core<I, D> {
     pub fn io_mut(&mut self) -> &mut I {
         &mut self.io
     }
+}
+
+/// A seed for pads and one for tables, which share nothing: tables show, in time, where keys lie.
+fn split_seed(seed: [u8; 32]) -> ([u8; 16], u64) {
+    let (mut pads, mut table) = ([0; 16], [0; 8]);
+    pads.copy_from_slice(&seed[..16]);
+    table.copy_from_slice(&seed[16..24]);
+    (pads, u64::from_ne_bytes(table))
 }

@@ -34,7 +34,8 @@ drop_reasons! {
     UnknownMeta, "unknown_meta", "a meta frame of an unknown command or form";
     EntryCut, "entry_cut", "a trunk entry past the end of its datagram; the rest of it is lost";
     NoRelay, "no_relay", "voice for a call this core does not carry";
-    Video, "video", "a video mini frame, which is not relayed";
+    Video, "video", "video of an encrypted call, or before voice has started, without which it has no time-stamp";
+    Decrypt, "decrypt", "an encrypted mini frame that neither key of its call makes sense of";
     Quelched, "quelched", "voice to a peer that asked for silence";
     Empty, "empty", "voice without audio, in which there is nothing to send on";
     Stale, "stale", "voice stamped before the start of its call";
@@ -62,6 +63,10 @@ pub struct Counters {
     pub voice_out: u64,
     /// Voice frames punted because their far leg owed a full frame.
     pub voice_punted: u64,
+    /// Video mini frames heard.
+    pub video_in: u64,
+    /// Video mini frames sent on.
+    pub video_out: u64,
     /// Steps the core has made.
     pub steps: u64,
     drops: [u64; DropReason::ALL.len()],
@@ -96,6 +101,8 @@ impl Counters {
         sum.voice_returned += other.voice_returned;
         sum.voice_out += other.voice_out;
         sum.voice_punted += other.voice_punted;
+        sum.video_in += other.video_in;
+        sum.video_out += other.video_out;
         sum.steps += other.steps;
         for (count, more) in sum.drops.iter_mut().zip(other.drops) {
             *count += more;
@@ -114,6 +121,8 @@ impl Counters {
             self.voice_returned,
             self.voice_out,
             self.voice_punted,
+            self.video_in,
+            self.video_out,
             self.steps,
         ]);
         drops.copy_from_slice(&self.drops);
@@ -126,7 +135,7 @@ impl Counters {
 pub struct CounterCells([AtomicU64; Self::WORDS]);
 
 impl CounterCells {
-    const PLAIN: usize = 8;
+    const PLAIN: usize = 10;
     const WORDS: usize = Self::PLAIN + DropReason::ALL.len();
 
     /// All zero.
@@ -153,6 +162,8 @@ impl CounterCells {
             voice_returned: next(),
             voice_out: next(),
             voice_punted: next(),
+            video_in: next(),
+            video_out: next(),
             steps: next(),
             drops: [0; DropReason::ALL.len()],
         };

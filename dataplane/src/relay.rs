@@ -1,11 +1,9 @@
-//! [`Relay`]: one direction of a call as a core sees it, and the table of them.
+//! [`Relay`]: one direction of a call as a core sees it.
 
 use core::sync::atomic::Ordering;
-use std::sync::Arc;
 
-use crate::calls::CallTable;
-use crate::handoff::{Carriage, PeerIndex, RelayCell, RelayCells, RelayId, RelaySpec};
-use crate::peers::PeerTable;
+use crate::call_ciphers::CipherSlot;
+use crate::handoff::{Carriage, Conversion, PeerIndex, RelayCell, RelaySpec};
 use crate::time::Instant;
 use crate::wire::{CallNumber, MediaFormat, MiniTimestamp, Timestamp};
 
@@ -40,9 +38,15 @@ pub(crate) struct Relay {
     /// Newest time-stamp of the audio under way to control.
     awaited: Timestamp,
     pub(crate) quelched: bool,
+    /// Whether the mini frames heard are encrypted.
+    pub(crate) decrypts: bool,
+    pub(crate) convert: Option<Conversion>,
+    /// Its keys, if either leg is encrypted.
+    pub(crate) ciphers: Option<CipherSlot>,
 }
 
 const _: () = assert!(size_of::<Relay>() == 64, "a relay is one line of cache");
+const _: () = assert!(size_of::<Option<Relay>>() == 64, "a vacant slot costs no second line");
 
 /// How the time of a heard frame is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +73,9 @@ const USUAL_MS: u32 = 20;
 pub(crate) struct BeforeStart;
 
 impl Relay {
-    /// As control describes it; what another core published of it before is taken up where it was left.
-    fn new(spec: &RelaySpec, cell: &RelayCell) -> Self {
+    /// As control describes it, with keys in `ciphers` if it names any; what another core published of it before is
+    /// taken up where it was left.
+    pub(crate) fn new(spec: &RelaySpec, cell: &RelayCell, ciphers: Option<CipherSlot>) -> Self {
         let sent = Timestamp(cell.sent.load(Ordering::Relaxed));
         let unsent = spec.newest.offset_by(spec.offset.unwrap_or(0));
         Self {
@@ -85,13 +90,21 @@ impl Relay {
             heard_frames: cell.heard_frames.load(Ordering::Relaxed),
             late_frames: cell.late_frames.load(Ordering::Relaxed),
             format: spec.format,
-            carriage: spec.carriage,
+            carriage: if spec.encrypt.is_some() { Carriage::Mini } else { spec.carriage },
             owes_full: false,
             punted: false,
             following: 0,
             awaited: spec.newest,
             quelched: spec.quelched,
+            decrypts: spec.decrypt.is_some(),
+            convert: spec.convert,
+            ciphers,
         }
+    }
+
+    /// How far ahead of the newest a frame of that time-stamp is, milliseconds.
+    pub(crate) fn ahead(&self, low: MiniTimestamp) -> i32 {
+        self.newest.extend(low).0.wrapping_sub(self.newest.0).cast_signed()
     }
 
     /// Takes note of a frame heard and tells its whole time-stamp.
@@ -154,6 +167,13 @@ impl Relay {
             self.mark = sent;
         }
         Some(sent)
+    }
+
+    /// The time-stamp to send with a picture heard at `low15`, both low 15 bits: the legs' clocks are voice's. `None`
+    /// before voice has started.
+    pub(crate) fn sends_picture_at(&self, low15: u16) -> Option<u16> {
+        let sent = u32::from(low15).wrapping_add(self.offset?);
+        Some((sent & 0x7fff) as u16)
     }
 
     /// Whether the next audio is to be punted: a full frame is owed, and its audio has not gone yet; or other audio is
@@ -227,80 +247,4 @@ fn period(at: Timestamp) -> u32 {
 /// Our clock in the calls' unit, wrapping.
 fn millis(now: Instant) -> u32 {
     now.millis_since(Instant::ZERO)
-}
-
-/// The relays of one core, with whom they hear and what they publish.
-#[derive(Debug)]
-pub(crate) struct RelayTable {
-    pub(crate) peers: PeerTable,
-    calls: CallTable,
-    relays: Box<[Option<Relay>]>,
-    cells: Arc<RelayCells>,
-}
-
-const _: () = assert!(size_of::<Option<Relay>>() == 64, "a vacant slot costs no second line");
-
-/// A relay in the table and the cell it publishes to.
-pub(crate) struct Found<'a> {
-    pub(crate) id: RelayId,
-    pub(crate) relay: &'a mut Relay,
-    pub(crate) cell: &'a RelayCell,
-}
-
-impl RelayTable {
-    /// No relays yet, with room for `legs_max` of them, of which `big_peers` peers may have many.
-    pub(crate) fn new(
-        legs_max: u32,
-        peers_max: u32,
-        big_peers: u32,
-        seed: u64,
-        cells: Arc<RelayCells>,
-    ) -> Self {
-        Self {
-            peers: PeerTable::new(peers_max, seed),
-            calls: CallTable::new(peers_max, big_peers, legs_max, seed.rotate_left(32)),
-            relays: vec![None; legs_max as usize].into_boxed_slice(),
-            cells,
-        }
-    }
-
-    /// The name of the relay that hears `call` of `peer`, whose line of cache is asked for at the same time: whoever
-    /// looks a few up before working on the first has them come in together.
-    #[inline]
-    pub(crate) fn find(&self, peer: PeerIndex, call: CallNumber) -> Option<RelayId> {
-        let id = self.calls.find(peer, call)?;
-        let relay = self.relays.get(id.0 as usize)?;
-        core::hint::black_box(relay.is_some()); // a load that nothing waits for
-        Some(id)
-    }
-
-    /// The relay of that name.
-    #[inline]
-    pub(crate) fn get(&mut self, id: RelayId) -> Option<Found<'_>> {
-        let relay = self.relays.get_mut(id.0 as usize)?.as_mut()?;
-        let cell = self.cells.get(id)?;
-        Some(Found { id, relay, cell })
-    }
-
-    /// Installs a relay, in place of one that heard the same. A name or a near peer past the bounds is ignored.
-    ///
-    /// Answers whom a relay of the same name sent to before.
-    pub(crate) fn install(&mut self, spec: &RelaySpec) -> Option<PeerIndex> {
-        let before = self.remove(spec.relay);
-        let cell = self.cells.get(spec.relay)?;
-        let slot = self.relays.get_mut(spec.relay.0 as usize)?;
-        if self.calls.insert(spec.near, spec.near_call, spec.relay) {
-            *slot = Some(Relay::new(spec, cell));
-        }
-        before
-    }
-
-    /// Removes a relay and answers whom it sent to.
-    pub(crate) fn remove(&mut self, id: RelayId) -> Option<PeerIndex> {
-        let relay = self.relays.get_mut(id.0 as usize)?.take()?;
-        if self.calls.find(relay.near, relay.near_call) == Some(id) {
-            self.calls.remove(relay.near, relay.near_call);
-        }
-        Some(relay.far)
-    }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Parts {
     pub(crate) receive_buffers: u16,
     pub(crate) links: CoreLinks,
     /// Random.
-    pub(crate) seed: u64,
+    pub(crate) seed: [u8; 32],
     pub(crate) clock: Clock,
     /// Set to end the thread at its next wake.
     pub(crate) stop: Arc<AtomicBool>,

@@ -122,7 +122,7 @@ impl Cores {
             limits: core_thread::limits(conf),
             receive_buffers: conf.receive_buffers,
             links,
-            seed: seed::word()?,
+            seed: seed::octets()?,
             clock: shared.clock,
             stop: self.stop.clone(),
         };

@@ -8,14 +8,9 @@ pub(crate) fn random() -> Result<UnwrapErr<SysRng>, String> {
     octets().map(|_| UnwrapErr(SysRng))
 }
 
-/// For challenges, tokens and tables of control's.
+/// For control: challenges, tokens, tables. For a core: tables, and what encrypted frames are padded with.
 pub(crate) fn octets() -> Result<[u8; 32], String> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| format!("no random octets: {error}"))?;
     Ok(seed)
-}
-
-/// For a core's tables.
-pub(crate) fn word() -> Result<u64, String> {
-    getrandom::u64().map_err(|error| format!("no random octets: {error}"))
 }

@@ -24,6 +24,8 @@ pub(crate) fn line(cores: &[Arc<CounterCells>], control: &Stats, sends_refused: 
     put("voice_in", sum(&|core| core.voice_in));
     put("voice_out", sum(&|core| core.voice_out));
     put("voice_punted", sum(&|core| core.voice_punted));
+    put("video_in", sum(&|core| core.video_in));
+    put("video_out", sum(&|core| core.video_out));
     for &reason in DropReason::ALL {
         put(&format!("dropped_{}", reason.name()), sum(&|core| core.drops(reason)));
     }

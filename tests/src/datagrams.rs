@@ -1,8 +1,11 @@
 //! Datagrams written and read for tests.
 
+use dataplane::cipher::{CipherKey, PAD_MAX, Pads};
+use dataplane::handoff::CallKey;
 use dataplane::wire::{
     CallNumber, EntryForm, Frame, FrameType, FullHeader, IaxSubclass, MediaFormat, MiniTimestamp,
-    SeqNo, Subclass, Timestamp, emit_entry_header, emit_mini_header, emit_trunk_header,
+    SeqNo, Subclass, Timestamp, VideoTimestamp, emit_entry_header, emit_mini_header,
+    emit_trunk_header, emit_video_mini_header,
 };
 
 /// One voice frame on the wire, whichever way it travels.
@@ -21,6 +24,34 @@ pub fn mini(call: CallNumber, at: u16, audio: &[u8]) -> Vec<u8> {
     let mut octets = vec![0; 4];
     emit_mini_header(call, MiniTimestamp(at), &mut octets).expect("4 octets");
     octets.extend_from_slice(audio);
+    octets
+}
+
+/// A mini frame, encrypted behind a pad of its own.
+pub fn encrypted(key: CallKey, frame: &[u8]) -> Vec<u8> {
+    let mut octets = vec![0; frame.len() + PAD_MAX];
+    let mut seed = [0; 16];
+    seed.iter_mut().zip(frame).for_each(|(seed, octet)| *seed = *octet);
+    let pad = Pads::new(seed).fresh();
+    let len = CipherKey::new(key).encrypt_mini(frame, &pad, &mut octets).expect("room");
+    octets.truncate(len);
+    octets
+}
+
+/// An encrypted mini frame in clear.
+///
+/// # Panics
+/// If there is no frame behind the pad.
+pub fn decrypted(key: CallKey, octets: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; octets.len()];
+    CipherKey::new(key).decrypt_mini(octets, &mut out).expect("an encrypted mini frame").to_vec()
+}
+
+/// A video mini frame.
+pub fn video(call: CallNumber, at: VideoTimestamp, payload: &[u8]) -> Vec<u8> {
+    let mut octets = vec![0; 6];
+    emit_video_mini_header(call, at, &mut octets).expect("6 octets");
+    octets.extend_from_slice(payload);
     octets
 }
 

@@ -167,7 +167,7 @@ impl OneCore {
             under_way: Vec::with_capacity(limits.send_buffers as usize),
             ..BenchIo::default()
         };
-        let core = Core::new(limits, io, doorbell, links, 42);
+        let core = Core::new(limits, io, doorbell, links, [42; 32]);
         Self { core, commands, punts, cells, counts, rings, now_us: 1_000_000 }
     }
 
@@ -237,16 +237,19 @@ impl OneCore {
     /// What went in has come out, is held, or was counted as a drop: `full_heard` full frames were among it.
     pub fn balances(&self, full_heard: u64) -> Result<(), String> {
         let counts = self.core.counters();
-        let went_in = counts.voice_in + counts.voice_returned + full_heard;
-        let came_out = counts.voice_out + counts.voice_punted + counts.full_frames;
+        let went_in = counts.voice_in + counts.voice_returned + counts.video_in + full_heard;
+        let came_out =
+            counts.voice_out + counts.voice_punted + counts.video_out + counts.full_frames;
         let dropped: u64 = VOICE_DROPS.iter().map(|reason| counts.drops(*reason)).sum();
         if went_in == came_out + dropped { Ok(()) } else { Err(format!("{counts:?}")) }
     }
 }
 
-/// Reasons for which a voice frame or a full frame goes no further. The others are of whole datagrams that were not
+/// Reasons for which voice, video or a full frame goes no further. The others are of whole datagrams that were not
 /// read as voice, or come from the network's side after a frame was sent.
-const VOICE_DROPS: [DropReason; 9] = [
+const VOICE_DROPS: [DropReason; 11] = [
+    DropReason::Decrypt,
+    DropReason::Video,
     DropReason::EntryCut,
     DropReason::NoRelay,
     DropReason::Quelched,

@@ -7,10 +7,10 @@ use crate::counters::DropReason;
 use crate::handoff::{Command, Punt, RelayId};
 use crate::punts::PuntSender;
 use crate::relay::Stamp;
+use crate::relay_table::RelayTable;
 use crate::spsc::Consumer;
 
-use super::ingress::Onward;
-use super::relay::relay_voice;
+use super::relay::{Onward, relay_voice};
 
 /// Relays removed, and not yet told of to control.
 ///
@@ -54,6 +54,7 @@ pub(crate) fn apply(
     commands: &mut Consumer<Command>,
     most: usize,
     removals: &mut Removals,
+    relays: &mut RelayTable,
     onward: &mut Onward<'_>,
 ) -> bool {
     let mut more = true;
@@ -61,7 +62,7 @@ pub(crate) fn apply(
         if !removals.has_room() {
             break;
         }
-        if commands.next_with(|command| apply_one(command, removals, onward)).is_none() {
+        if commands.next_with(|command| apply_one(command, removals, relays, onward)).is_none() {
             more = false;
             break;
         }
@@ -70,54 +71,63 @@ pub(crate) fn apply(
     more
 }
 
-fn apply_one(command: &Command, removals: &mut Removals, onward: &mut Onward<'_>) {
+fn apply_one(
+    command: &Command,
+    removals: &mut Removals,
+    relays: &mut RelayTable,
+    onward: &mut Onward<'_>,
+) {
     match command {
         Command::Peer(spec) => {
-            onward.relays.peers.learn(spec.index, spec.local, spec.remote);
+            relays.peers.learn(spec.index, spec.local, spec.remote);
             onward.egress.learn(spec, onward.now);
         }
         Command::ForgetPeer(index) => {
-            onward.relays.peers.forget(*index);
+            relays.peers.forget(*index);
             onward.egress.forget(*index, onward.now);
         }
         Command::Install(spec) => {
-            if let Some(far) = onward.relays.install(spec) {
+            if let Some(far) = relays.install(spec, onward.now) {
                 onward.egress.leave_all(far, onward.now);
             }
         }
         Command::Remove(relay) => {
             // Of many calls with one peer the first makes everything leave, and the others find nothing.
-            if let Some(far) = onward.relays.remove(*relay) {
+            if let Some(far) = relays.remove(*relay) {
                 onward.egress.leave_all(far, onward.now);
             }
             removals.0.push(*relay);
         }
+        Command::Rekey(relay, key) => relays.rekey(*relay, *key, onward.now),
+        Command::RekeySent(relay, key) => {
+            // What went as trunk entries, if any did, must not be overtaken.
+            if let Some(far) = relays.rekey_sent(*relay, *key, onward.now) {
+                onward.egress.leave_all(far, onward.now);
+            }
+        }
         Command::Voice { relay, heard, format, audio } => {
             onward.counters.voice_returned += 1;
-            let Onward { now, relays, egress, punts, counters } = onward;
             let Some(found) = relays.get(*relay) else {
-                counters.dropped(DropReason::NoRelay);
+                onward.counters.dropped(DropReason::NoRelay);
                 return;
             };
             found.relay.set_format(*format);
             let stamp = Stamp::Whole(*heard);
-            if let Err(reason) = relay_voice(found, stamp, audio, *now, egress, punts, counters) {
-                counters.dropped(reason);
+            if let Err(reason) = relay_voice(found, stamp, audio, onward) {
+                onward.counters.dropped(reason);
             }
         }
         Command::Align { relay, .. }
         | Command::Owe(relay)
         | Command::Carry(relay, _)
         | Command::Quelch(relay, _)
-        | Command::Rekey(relay, _)
-        | Command::RekeySent(relay, _)
-        | Command::Convert(relay, _) => adjust(command, *relay, onward),
+        | Command::Convert(relay, _) => adjust(command, *relay, relays, onward),
     }
 }
 
 /// Commands that change a relay in place.
-fn adjust(command: &Command, relay: RelayId, onward: &mut Onward<'_>) {
-    let Some(found) = onward.relays.get(relay) else { return };
+fn adjust(command: &Command, relay: RelayId, relays: &mut RelayTable, onward: &mut Onward<'_>) {
+    let Some(found) = relays.get(relay) else { return };
     match command {
         Command::Align { offset, heard, sent, format, .. } => {
             found.relay.set_format(*format);
@@ -126,6 +136,9 @@ fn adjust(command: &Command, relay: RelayId, onward: &mut Onward<'_>) {
         }
         Command::Owe(_) => found.relay.owe(),
         Command::Quelch(_, quelched) => found.relay.quelched = *quelched,
+        Command::Convert(_, conversion) => found.relay.convert = *conversion,
+        // Trunk entries are never encrypted, and what is to be is never sent in clear.
+        Command::Carry(..) if found.sent_key.is_some() => {}
         Command::Carry(_, carriage) => {
             found.relay.carriage = *carriage;
             // What went the old way must not be overtaken by what goes the new.

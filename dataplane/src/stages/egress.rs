@@ -3,18 +3,25 @@
 //! Mini frames leave at the end of the receive batch, trunk frames as `trunk` says. Every buffer comes from the core's
 //! pool; where none is free the frame is dropped and counted.
 
+use crate::cipher::{CipherKey, Pads, pad_len};
 use crate::counters::{Counters, DropReason};
 use crate::handoff::{PeerIndex, PeerSpec};
 use crate::io::Io;
 use crate::time::Instant;
-use crate::wire::{MINI_HEADER_LEN, emit_mini_header};
+use crate::wire::{
+    CallNumber, MINI_HEADER_LEN, VIDEO_MINI_HEADER_LEN, VideoTimestamp, emit_mini_header,
+    emit_video_mini_header,
+};
 
 use super::super_buffer::{Outbox, Route, SuperBuffer};
 use super::ticks::Ticks;
 use super::trunk::{Entry, Trunk};
 
-/// Most octets of audio in a mini frame: with its header what Asterisk's receive buffer takes.
-const MINI_AUDIO_MAX: usize = 4096 - MINI_HEADER_LEN;
+/// Most octets of a mini frame: what Asterisk's receive buffer takes.
+const DATAGRAM_MAX: usize = 4096;
+
+/// Most octets of audio in a mini frame.
+pub(crate) const MINI_AUDIO_MAX: usize = DATAGRAM_MAX - MINI_HEADER_LEN;
 
 /// Lengths of mini frames that gather at a time.
 const MINI_LENGTHS: usize = 2;
@@ -25,6 +32,7 @@ pub(crate) struct Egress {
     peers: Box<[Option<FarPeer>]>,
     outbox: Outbox,
     ticks: Ticks,
+    pads: Pads,
     /// Peers with something that leaves at the end of the batch, once each.
     touched: Vec<PeerIndex>,
 }
@@ -39,7 +47,7 @@ struct FarPeer {
 }
 
 impl FarPeer {
-    /// Which super-buffer takes a mini frame of `len` octets, if one does. What is longer than a trunk frame goes alone:
+    /// Which super-buffer takes a datagram of `len` octets, if one does. What is longer than a trunk frame goes alone:
     /// the kernel does not segment what its path would have to fragment.
     fn gathering(&self, len: usize) -> Option<usize> {
         if len > usize::from(self.spec.trunk.mtu) {
@@ -52,11 +60,12 @@ impl FarPeer {
 }
 
 impl Egress {
-    pub(crate) fn new(peers_max: u32, send_buffers: u32) -> Self {
+    pub(crate) fn new(peers_max: u32, send_buffers: u32, pads: Pads) -> Self {
         Self {
             peers: (0..peers_max).map(|_| None).collect(),
             outbox: Outbox::new(send_buffers),
             ticks: Ticks::new(peers_max),
+            pads,
             touched: Vec::with_capacity(peers_max as usize),
         }
     }
@@ -114,22 +123,70 @@ impl Egress {
     }
 
     /// Sends audio as a mini frame.
+    #[inline]
     pub(crate) fn mini(&mut self, far: PeerIndex, frame: Entry<'_>) -> Result<(), DropReason> {
+        let len = MINI_HEADER_LEN + frame.audio.len();
+        self.datagram(far, len, |room| write_mini(frame, room))
+    }
+
+    /// Sends audio as an encrypted mini frame.
+    pub(crate) fn encrypted(
+        &mut self,
+        far: PeerIndex,
+        frame: Entry<'_>,
+        key: &CipherKey,
+    ) -> Result<(), DropReason> {
+        let [n0, n1] = frame.call.get().to_be_bytes();
+        let [t0, t1] = frame.at.0.to_be_bytes();
+        let rest_len = 2 + frame.audio.len();
+        let (pad_len, pad) = (pad_len(rest_len), self.pads.fresh());
+        self.datagram(far, 2 + pad_len + rest_len, |room| {
+            let (number, hidden) = room.split_at_mut(2);
+            number.copy_from_slice(&[n0, n1]);
+            let (at, audio) = hidden[pad_len..].split_at_mut(2);
+            at.copy_from_slice(&[t0, t1]);
+            audio.copy_from_slice(frame.audio);
+            key.encrypt_in_place(hidden, pad_len, &pad);
+        })
+    }
+
+    /// Sends a packet of a picture as a video mini frame.
+    pub(crate) fn picture(
+        &mut self,
+        far: PeerIndex,
+        call: CallNumber,
+        at: VideoTimestamp,
+        payload: &[u8],
+    ) -> Result<(), DropReason> {
+        self.datagram(far, VIDEO_MINI_HEADER_LEN + payload.len(), |room| {
+            let (header, rest) = room.split_at_mut(VIDEO_MINI_HEADER_LEN);
+            let written = emit_video_mini_header(call, at, header);
+            debug_assert!(written.is_ok(), "the room was made for this header");
+            rest.copy_from_slice(payload);
+        })
+    }
+
+    /// Sends a datagram of `len` octets that is all of one call.
+    #[inline]
+    fn datagram(
+        &mut self,
+        far: PeerIndex,
+        len: usize,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Result<(), DropReason> {
         let peer = self.peers.get_mut(far.0 as usize).and_then(Option::as_mut);
         let peer = peer.ok_or(DropReason::NoRelay)?;
-        let audio_len = frame.audio.len();
-        if audio_len > MINI_AUDIO_MAX {
+        if len > DATAGRAM_MAX {
             return Err(DropReason::TooLong);
         }
-        let len = MINI_HEADER_LEN + audio_len;
         let Some(index) = peer.gathering(len) else {
-            return send_alone(frame, len, peer.route, &mut self.outbox);
+            return send_alone(len, peer.route, &mut self.outbox, write);
         };
         let minis = &mut peer.minis[index];
         if minis.is_vacant() {
-            minis.begin(audio_len, 0, len, 1, &mut self.outbox)?;
+            minis.begin(len - MINI_HEADER_LEN, 0, len, 1, &mut self.outbox)?;
         }
-        write_mini(frame, minis.next_entry(0, len, &mut self.outbox));
+        write(minis.next_entry(0, len, &mut self.outbox));
         minis.close_segment(&mut self.outbox);
         if minis.is_full() {
             minis.leave(peer.route, &mut self.outbox);
@@ -196,13 +253,13 @@ impl Egress {
 
 /// An odd one out: a buffer and a send of its own.
 fn send_alone(
-    frame: Entry<'_>,
     len: usize,
     route: Route,
     outbox: &mut Outbox,
+    write: impl FnOnce(&mut [u8]),
 ) -> Result<(), DropReason> {
     let buf = outbox.take()?;
-    write_mini(frame, &mut outbox.pool.octets_mut(buf)[..len]);
+    write(&mut outbox.pool.octets_mut(buf)[..len]);
     outbox.queue(buf, len, len, route);
     Ok(())
 }

@@ -12,6 +12,11 @@ pub const VIDEO_MINI_HEADER_LEN: usize = 6;
 pub struct VideoTimestamp(pub u16);
 
 impl VideoTimestamp {
+    /// From the low 15 bits of the call's time-stamp, and whether this is the last packet of its picture.
+    pub const fn new(low15: u16, ends_picture: bool) -> Self {
+        Self((low15 & 0x7fff) | (ends_picture as u16) << 15)
+    }
+
     /// The low 15 bits of the call's time-stamp, in milliseconds.
     pub const fn low15(self) -> u16 {
         self.0 & 0x7fff
