@@ -110,6 +110,7 @@ impl Control {
         call.candidates = vec![format]; // whoever is called later is offered only this
         if let Some(leg) = self.legs.get_mut(caller) {
             leg.state = leg.state.on(Event::Accept).unwrap_or(leg.state);
+            leg.media.agreed = Some(format);
         }
         let data = message::format(format);
         self.send(now, caller, iax(IaxSubclass::Accept), &data, OnAck::Nothing);

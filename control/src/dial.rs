@@ -4,6 +4,7 @@ use dataplane::time::Instant;
 use dataplane::wire::{ControlSubclass, MediaFormat};
 
 use crate::cause::Cause;
+use crate::conversion;
 use crate::dialplan::{DialRequest, DialResult, DialStatus};
 use crate::engine::Control;
 use crate::leg::{Ending, Event, LegState};
@@ -82,7 +83,9 @@ impl Control {
             Some(LegState::Waiting) | None => None,
             Some(_) => call.candidates.first().copied(),
         };
-        if let Some(other) = caller_has.filter(|other| *other != format) {
+        let fits =
+            |other: &MediaFormat| *other == format || conversion::between(*other, format).is_some();
+        if let Some(other) = caller_has.filter(|other| !fits(other)) {
             let why = format!("it accepted {format}, and the caller talks {other} already");
             let cause = Cause::NO_CODEC;
             return self.call_leg_ended(now, leg, cause, Some(&why), Ending::Hangup(cause));
@@ -92,7 +95,8 @@ impl Control {
         if alone {
             call.callee = Some(leg);
         }
-        self.accept_caller(now, key, Some(format));
+        let of_caller = conversion::for_caller(&call.candidates, format).unwrap_or(format);
+        self.accept_caller(now, key, Some(of_caller));
         if alone {
             self.bridge(now, key);
         }

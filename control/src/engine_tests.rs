@@ -57,7 +57,7 @@ fn a_leg_that_accepts_another_format_than_the_caller_has_is_refused() {
     let (mut alice, mut called) = bench.alice_calls("300", &["127.0.0.5", "127.0.0.6"]);
     bench.accepts(&mut called[0], MediaFormat::ULAW);
     assert!(bench.told(&mut alice, iax(IaxSubclass::Accept)).is_some());
-    bench.accepts(&mut called[1], MediaFormat::ALAW);
+    bench.accepts(&mut called[1], MediaFormat::GSM);
     let refusal = bench.said.iter().find(|(to, said)| {
         *to == called[1].address
             && (said.is(iax(IaxSubclass::Hangup)) || said.is(iax(IaxSubclass::Reject)))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dataplane::handoff::PeerIndex;
+use dataplane::handoff::{Conversion, PeerIndex};
 use dataplane::time::Instant;
 use dataplane::wire::{
     CallNumber, FrameType, FullHeader, IaxSubclass, MediaFormat, SeqNo, Subclass, Timestamp,
@@ -176,6 +176,10 @@ pub(crate) struct Media {
     pub(crate) relay: RelayState,
     /// The leg it is bridged to: what is heard on either goes to the other, until no core carries it any more.
     pub(crate) bridged: Option<Key>,
+    /// Format agreed on.
+    pub(crate) agreed: Option<MediaFormat>,
+    /// What a core makes of what is heard before it sends it on.
+    pub(crate) convert: Option<Conversion>,
     /// From time-stamps heard here to those sent on the other leg.
     pub(crate) offset: Option<u32>,
     /// Format of the last full VOICE frame heard.
@@ -264,6 +268,8 @@ impl Leg {
             media: Media {
                 relay: RelayState::Absent,
                 bridged: None,
+                agreed: None,
+                convert: None,
                 offset: None,
                 heard: None,
                 sent: None,

@@ -15,6 +15,7 @@ mod call;
 mod call_token;
 mod cause;
 mod codec;
+mod conversion;
 mod dial;
 mod dispatch;
 mod elements;

@@ -5,12 +5,15 @@
 //! goes back to the core unless the far leg owes a full frame itself.
 
 use arrayvec::ArrayVec;
+use dataplane::g711;
 use dataplane::handoff::{
-    Carriage, Command, CoreId, PeerIndex, PeerSpec, RelayId, RelaySpec, TrunkSpec, VOICE_MAX,
+    Carriage, Command, Conversion, CoreId, PeerIndex, PeerSpec, RelayId, RelaySpec, TrunkSpec,
+    VOICE_MAX,
 };
 use dataplane::time::Instant;
 use dataplane::wire::{EntryForm, FrameType, IaxSubclass, MediaFormat, Subclass, Timestamp};
 
+use crate::conversion;
 use crate::engine::Control;
 use crate::leg::{Ending, Event, LegState, RelayState, Work};
 use crate::message;
@@ -98,6 +101,9 @@ impl Control {
         // A call the far peer does not know yet would cost it a VNAK for each trunk entry.
         let knows_voice = far_leg.media.sent.is_some() && far_leg.reliable.is_quiet();
         let trunked = far_leg.media.trunk && knows_voice;
+        let heard = near_leg.media.heard.or(near_leg.media.agreed);
+        let laws = heard.zip(far_leg.media.agreed);
+        let convert = laws.and_then(|(heard, sent)| conversion::between(heard, sent));
         let spec = RelaySpec {
             relay,
             near: near_pair,
@@ -111,13 +117,14 @@ impl Control {
             quelched: far_leg.media.quelched,
             decrypt: near_leg.secrecy.heard(),
             encrypt: far_leg.secrecy.sending(),
-            convert: None,
+            convert,
         };
         self.name_on_cores(now, near_pair);
         self.name_on_cores(now, far_pair);
         let core = self.associations.get(near_pair).core;
         if let Some(leg) = self.legs.get_mut(near) {
             leg.media.relay = RelayState::Installed;
+            leg.media.convert = convert;
         }
         self.command(core, Command::Install(spec));
     }
@@ -330,10 +337,21 @@ impl Control {
             return;
         }
         let relay = RelayId(near.index);
-        if let Some(offset) = near_leg.media.offset {
+        let convert = far_leg.media.agreed.and_then(|sent| conversion::between(voice.format, sent));
+        let format_sent = sent_format(voice.format, convert);
+        let (before, offset) = (near_leg.media.convert, near_leg.media.offset);
+        let far_media = (far_leg.media.owes, far_leg.media.sent, far_leg.media.sent_high);
+        if convert != before {
+            if let Some(leg) = self.legs.get_mut(near) {
+                leg.media.convert = convert;
+            }
+            self.command_relay(near, Command::Convert(relay, convert));
+        }
+        if let Some(offset) = offset {
+            let (owes, last_format, last_high) = far_media;
             let sent = voice.heard.offset_by(offset);
-            let ahead = ((sent.0 >> 16) as u16).wrapping_sub(far_leg.media.sent_high).cast_signed();
-            let owes = far_leg.media.owes || far_leg.media.sent != Some(voice.format) || ahead > 0;
+            let ahead = ((sent.0 >> 16) as u16).wrapping_sub(last_high).cast_signed();
+            let owes = owes || last_format != Some(format_sent) || ahead > 0;
             if !owes {
                 let mut audio = ArrayVec::new();
                 if audio.try_extend_from_slice(voice.audio).is_ok() {
@@ -358,16 +376,21 @@ impl Control {
         voice: Voice<'_>,
     ) {
         let sent = voice.heard.offset_by(offset);
-        if let Some(leg) = self.legs.get_mut(near) {
-            leg.media.offset = Some(offset);
+        let Some(leg) = self.legs.get_mut(near) else { return };
+        leg.media.offset = Some(offset);
+        let convert = leg.media.convert;
+        let format_sent = sent_format(voice.format, convert);
+        let mut audio = voice.audio.to_vec();
+        if let Some(convert) = convert {
+            g711::convert(convert, &mut audio);
         }
         let Some(leg) = self.legs.get_mut(far) else { return };
-        leg.media.sent = Some(voice.format);
+        leg.media.sent = Some(format_sent);
         leg.media.sent_high = (sent.0 >> 16) as u16;
         leg.media.owes = false;
         leg.stamped_voice(sent);
-        let kind = (FrameType::Voice, Subclass::voice(voice.format));
-        self.send_stamped(now, far, kind, sent, voice.audio, OnAck::Voice);
+        let kind = (FrameType::Voice, Subclass::voice(format_sent));
+        self.send_stamped(now, far, kind, sent, &audio, OnAck::Voice);
         let (relay, heard, format) = (RelayId(near.index), voice.heard, voice.format);
         self.command_relay(near, Command::Align { relay, offset, heard, sent, format });
     }
@@ -430,4 +453,9 @@ impl Control {
     pub(crate) fn reset_relay(&mut self, leg: Key) {
         self.cells.reset(RelayId(leg.index));
     }
+}
+
+/// The format that comes of a conversion.
+fn sent_format(heard: MediaFormat, convert: Option<Conversion>) -> MediaFormat {
+    convert.and_then(|_| conversion::other_law(heard)).unwrap_or(heard)
 }

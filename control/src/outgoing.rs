@@ -10,6 +10,7 @@ use dataplane::wire::{Capability, IaxSubclass, MediaFormat};
 use crate::cause::Cause;
 use crate::codec;
 use crate::conf::{CallerId, EncryptionPolicy, Methods, Peer};
+use crate::conversion;
 use crate::dialplan::Destination;
 use crate::engine::Control;
 use crate::leg::{CalleeSetup, Ending, Event, LegState, Work};
@@ -81,8 +82,8 @@ impl Control {
         caller: &CallerId,
     ) -> Result<Key, Refusal> {
         let target = self.target(destination)?;
-        let offered: Vec<MediaFormat> =
-            offered.iter().copied().filter(|format| target.codecs.contains(*format)).collect();
+        let converts = self.config.general.g711_conversion;
+        let offered = conversion::offer(offered, target.codecs, converts);
         if offered.is_empty() {
             let why = format!("[{}] allows no codec the caller can do", destination.peer);
             return Err(Refusal { cause: Cause::NO_CODEC, why });
@@ -316,6 +317,7 @@ impl Control {
             return self.call_leg_ended(now, key, cause, Some(&why), Ending::Reject(cause));
         };
         leg.state = leg.state.on(Event::Accept).unwrap_or(leg.state);
+        leg.media.agreed = Some(format);
         if let Some(call) = call {
             self.callee_accepted(now, call, key, format);
         }

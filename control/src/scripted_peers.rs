@@ -24,6 +24,7 @@ const IAX_CONF: &str = "
 disallow=all
 allow=ulaw
 allow=alaw
+allow=gsm
 [alice]
 type=friend
 host=127.0.0.2
@@ -46,11 +47,11 @@ type=peer
 host=127.0.0.5
 disallow=all
 allow=ulaw
-[alaw]
+[gsm]
 type=peer
 host=127.0.0.6
 disallow=all
-allow=alaw
+allow=gsm
 ";
 
 const EXTENSIONS_CONF: &str = "
@@ -58,7 +59,7 @@ const EXTENSIONS_CONF: &str = "
 exten => 100,1,Dial(IAX2/bob/100)
 exten => 200,1,Dial(IAX2/bob/200)
 exten => 200,n,Dial(IAX2/carol/200)
-exten => 300,1,Dial(IAX2/ulaw/300&IAX2/alaw/300)
+exten => 300,1,Dial(IAX2/ulaw/300&IAX2/gsm/300)
 ";
 
 /// A frame we sent, with what tests look at.
@@ -129,7 +130,9 @@ pub(crate) fn new_for(number: &str, user: Option<&str>) -> Vec<u8> {
         }
         ies.format(MediaFormat::ULAW);
         ies.capability(
-            dataplane::wire::Capability::from(MediaFormat::ULAW).with(MediaFormat::ALAW),
+            dataplane::wire::Capability::from(MediaFormat::ULAW)
+                .with(MediaFormat::ALAW)
+                .with(MediaFormat::GSM),
         );
     })
 }

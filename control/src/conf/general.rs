@@ -158,6 +158,7 @@ impl GeneralDraft {
             "register_retry_max" => assign(&mut general.register_retry_max, item.seconds(told)),
             "register_quiet" => assign(&mut general.register_quiet, item.seconds(told)),
             "dns_refresh" => assign(&mut general.dns_refresh, item.seconds(told)),
+            "g711_conversion" => assign(&mut general.g711_conversion, item.flag(told)),
             "trunk_max_call_numbers" => {
                 assign(&mut general.trunk_max_call_numbers, item.number16(told))
             }
@@ -289,6 +290,7 @@ fn defaults() -> General {
         register_quiet: Duration::from_secs(65),
         dns_refresh: Duration::from_secs(300),
         trunk_max_call_numbers: 32_766,
+        g711_conversion: true,
         key_dir: "keys".to_owned(),
         key_passphrase_file: None,
     }

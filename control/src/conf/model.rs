@@ -82,6 +82,8 @@ pub struct General {
     pub dns_refresh: Duration,
     /// Largest number of legs on one 4-tuple's remote IP for configured trunk peers without a value of their own.
     pub trunk_max_call_numbers: u16,
+    /// Whether the laws of G.711 are converted where two legs share no codec.
+    pub g711_conversion: bool,
     /// Directory of RSA keys, below the configuration's unless it begins with a slash.
     pub key_dir: String,
     /// File whose first line opens encrypted private keys, named like [`General::key_dir`].

@@ -14,6 +14,8 @@ pub(super) const KEYS: &[Key] = keys! {
     "dns_refresh" in SWITCH: { Kind::Number(10, 86_400, "s"), "300", "How often host names are resolved again." }
     "trunk_max_call_numbers" in SWITCH: { Kind::Number(2, 32_766, "legs"), "32766",
         "Legs of a trunk peer's address, where maxcallnumbers says nothing." }
+    "g711_conversion" in SWITCH: { Kind::Bool, "yes",
+        "Whether u-law and A-law are converted where two legs share no codec." }
     "astkeydir" in SWITCH: { Kind::Text, "keys",
         "Directory of RSA keys, NAME.pub and NAME.key; below the configuration's unless it begins with a slash." }
     "key_passphrase_file" in SWITCH: { Kind::Text, "",
