@@ -3,7 +3,7 @@
 use super::general::{GeneralDraft, assign};
 use super::item::{Item, Told};
 use super::keys::Scope;
-use super::limits::{AllTerms, Terms};
+use super::limits::AllTerms;
 use super::sections::plain;
 use super::{DataplaneConf, IoBackend, LogConf, LogFormat, Sources, syntax};
 
@@ -15,7 +15,7 @@ const CORES_MAX: u32 = 64;
 pub(super) fn knows(item: Item<'_>, told: &mut Told) -> bool {
     set_dataplane(&mut dataplane_defaults(), item, told)
         || set_log(&mut LogConf::default(), &mut None, item, told)
-        || Terms::default().set(item, told)
+        || super::limits::Terms::default().set(item, told)
 }
 
 /// Reads the file, if there is one; `[general]` of it goes into `draft`.
