@@ -12,7 +12,7 @@ pub struct SwitchFiles {
     pub iax: String,
     /// `extensions.conf`: the numbers PBX A calls lead to PBX B.
     pub extensions: String,
-    /// `trunkline.conf`: room for the scenario's calls.
+    /// `trunkline.conf`: room for the scenario's calls, all of which one caller makes.
     pub trunkline: String,
 }
 
@@ -22,7 +22,10 @@ impl SwitchFiles {
         Self {
             iax: iax_conf(switch, pair, scenario),
             extensions: EXTENSIONS.to_owned(),
-            trunkline: format!("[dataplane]\nlegs_max = {}\n", 2 * scenario.calls + 1024),
+            trunkline: format!(
+                "[general]\nloop_calls_max = 0\n[dataplane]\nlegs_max = {}\n",
+                2 * scenario.calls + 1024
+            ),
         }
     }
 }

@@ -47,8 +47,10 @@ pub(crate) struct Call {
     /// Something of it went wrong that is no everyday answer of the called side: its line is a warning.
     pub(crate) went_wrong: bool,
     pub(crate) options: DialOptions,
-    /// Time-out of the Dial, or end of the conversation allowed.
+    /// Time-out of the Dial, or end of the conversation it allows.
     pub(crate) due_at: Instant,
+    /// When the sections of caller and called side allow no more of it.
+    pub(crate) ends_at: Instant,
 }
 
 impl Control {
@@ -124,11 +126,14 @@ impl Control {
         };
         call.answered = Some(now);
         self.calls_up += 1;
+        let limits = call.user.limits;
         let caller = call.caller;
         if let Some(leg) = self.legs.get_mut(caller) {
             leg.state = leg.state.on(Event::Answer).unwrap_or(leg.state);
         }
         self.say(now, caller, ControlSubclass::Answer);
+        self.limit_duration(now, key, limits);
+        self.rearm_call(key);
     }
 
     /// A control frame to the caller, which is accepted first if need be.
@@ -220,6 +225,9 @@ impl Control {
     /// The Dial's time is up, or the conversation's.
     pub(crate) fn call_due(&mut self, now: Instant, key: Key) {
         let Some(call) = self.calls.get_mut(key) else { return };
+        if now >= call.ends_at {
+            return self.duration_over(now, key);
+        }
         if now < call.due_at {
             return self.rearm_call(key);
         }
@@ -244,9 +252,17 @@ impl Control {
 
     /// Arms a call's timer.
     pub(crate) fn rearm_call(&mut self, key: Key) {
-        if let Some(call) = self.calls.get(key).filter(|call| call.due_at != Instant::FAR_FUTURE) {
-            self.timers.arm(call.due_at, Due::Call(key));
+        let due_at = self.calls.get(key).map(|call| call.due_at.min(call.ends_at));
+        if let Some(due_at) = due_at.filter(|due_at| *due_at != Instant::FAR_FUTURE) {
+            self.timers.arm(due_at, Due::Call(key));
         }
+    }
+
+    /// A call has lasted as long as its sections allow.
+    fn duration_over(&mut self, now: Instant, key: Key) {
+        let Some(call) = self.calls.get(key) else { return };
+        let why = self.duration_reached(now, call);
+        self.abandon(now, key, Cause::NORMAL, (&why, true));
     }
 
     /// Ends a call because the process ends.
@@ -327,6 +343,7 @@ impl Control {
     /// Forgets a call whose legs have been told, with its one line in the log.
     fn call_over(&mut self, now: Instant, key: Key, cause: Cause, why: &str, failed: bool) {
         let Some(call) = self.calls.remove(key) else { return };
+        self.uncount_in(&call);
         let talked = call.answered.map(|answered| now.since(answered));
         if talked.is_some() {
             self.calls_up -= 1;

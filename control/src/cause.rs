@@ -21,6 +21,10 @@ impl Cause {
     pub const ABSENT: Self = Self(20);
     /// Rejected.
     pub const REJECTED: Self = Self(21);
+    /// Nobody there says anything.
+    pub const NO_RESPONSE: Self = Self(18);
+    /// A routing error in an exchange: the call goes round in circles.
+    pub const ROUTING_ERROR: Self = Self(25);
     /// Answered elsewhere.
     pub const ANSWERED_ELSEWHERE: Self = Self(26);
     /// The destination is out of order: it does not answer our frames.
@@ -53,6 +57,7 @@ impl Cause {
             20 => "subscriber absent",
             21 => "call rejected",
             22 => "number changed",
+            25 => "exchange routing error",
             26 => "answered elsewhere",
             27 => "destination out of order",
             28 => "invalid number format",

@@ -14,6 +14,7 @@ mod half;
 mod header;
 mod item;
 pub mod keys;
+mod limits;
 mod lines;
 mod model;
 mod pair;
@@ -29,6 +30,7 @@ mod values;
 
 pub use diagnostic::{Diagnostic, Level, Place, Sources};
 pub use fit::fit;
+pub use limits::Limits;
 pub use model::{
     Acl, AmaFlags, CallerId, CodecPriority, Codecs, Config, ConnectedLine, Credentials,
     DataplaneConf, EncryptionPolicy, General, Host, IoBackend, LogConf, LogFormat, MaxCallNumbers,

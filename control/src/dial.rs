@@ -153,6 +153,9 @@ impl Control {
             *state = state.on(Event::Answer).unwrap_or(*state);
         }
         self.answer_caller(now, key);
+        if let Some((_, limits)) = self.limits_out(leg) {
+            self.limit_duration(now, key, limits);
+        }
         self.bridge(now, key);
         self.rearm_call(key);
         if let Some(call) = self.calls.get_mut(key).filter(|call| !call.options.go_on) {

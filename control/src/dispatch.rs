@@ -10,6 +10,7 @@ use crate::cause::Cause;
 use crate::engine::Control;
 use crate::leg::{Ending, Work};
 use crate::message;
+use crate::output::Topic;
 use crate::reliable::OnAck;
 use crate::slab::Key;
 use crate::transport::{HeardFrame, iax};
@@ -29,7 +30,8 @@ impl Control {
             | FrameType::Html
             | FrameType::Image
             | FrameType::ComfortNoise => self.forward(now, key, heard),
-            _ => {} // video, modem and the unknown: acknowledged, and that is all
+            FrameType::Video => self.video_heard(now, key, heard),
+            _ => {} // modem and the unknown: acknowledged, and that is all
         }
     }
 
@@ -61,7 +63,19 @@ impl Control {
             IaxSubclass::Quelch => self.quelch_heard(now, key, heard, true),
             IaxSubclass::Unquelch => self.quelch_heard(now, key, heard, false),
             IaxSubclass::RtKey => self.new_key_heard(now, key, heard),
+            IaxSubclass::DpReq => self.number_asked(now, key, heard),
+            IaxSubclass::Dial => self.number_dialled(now, key, heard),
+            IaxSubclass::Transfer => {
+                let why = "asks for its call to be sent elsewhere (TRANSFER): that is not done";
+                self.refuse_transfer(now, key, why);
+                self.say_unsupported(now, key, subclass);
+            }
             IaxSubclass::TxReq => {
+                self.refuse_transfer(
+                    now,
+                    key,
+                    "asks for native transfer (TXREQ): that is not done",
+                );
                 self.send(now, key, iax(IaxSubclass::TxRej), &[], OnAck::Nothing);
             }
             IaxSubclass::New
@@ -73,11 +87,19 @@ impl Control {
             | IaxSubclass::TxAcc
             | IaxSubclass::TxRej
             | IaxSubclass::CallToken => {}
-            other => {
-                let data = message::unsupported(other);
-                self.send(now, key, iax(IaxSubclass::Unsupport), &data, OnAck::Nothing);
-            }
+            other => self.say_unsupported(now, key, other),
         }
+    }
+
+    /// UNSUPPORT: the peer knows then that nothing came of it.
+    pub(crate) fn say_unsupported(&mut self, now: Instant, key: Key, subclass: IaxSubclass) {
+        let data = message::unsupported(subclass);
+        self.send(now, key, iax(IaxSubclass::Unsupport), &data, OnAck::Nothing);
+    }
+
+    fn refuse_transfer(&mut self, now: Instant, key: Key, what: &str) {
+        let Some(remote) = self.remote_of(key) else { return };
+        self.complain(now, Topic::Call, remote, format!("{remote} {what}"));
     }
 
     /// Whatever a peer says shows that it is there: its set-up timer has no more use.
@@ -195,7 +217,8 @@ impl Control {
         leg.media.quelched = quelch;
         if let Some(feeder) = self.feeder_of(key) {
             let relay = RelayId(feeder.index);
-            self.command_relay(feeder, Command::Quelch(relay, quelch));
+            let muted = self.legs.get(feeder).is_some_and(|leg| leg.media.muted);
+            self.command_relay(feeder, Command::Quelch(relay, quelch || muted));
             if !quelch {
                 self.owe_voice(key);
             }

@@ -11,6 +11,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::association::Associations;
+use crate::brute_force::BruteForce;
 use crate::call::Call;
 use crate::call_token::CallTokens;
 use crate::cause::Cause;
@@ -19,6 +20,8 @@ use crate::dialplan::Dialplan;
 use crate::keys::KeyRing;
 use crate::leg::{Leg, LegState, Work};
 use crate::limiter::Limiter;
+use crate::limits::Meter;
+use crate::loop_guard::LoopGuard;
 use crate::names::Names;
 use crate::output::{LogLevel, LogLine, Output, Ticket, Topic};
 use crate::peer::{PeerState, Peers};
@@ -105,6 +108,10 @@ pub struct Control {
     pub(crate) users: HashMap<String, u32, FixedState>,
     /// Users with access rules, in file order: those a caller without a name may be.
     pub(crate) narrowed: Vec<u32>,
+    /// Calls of each section's users.
+    pub(crate) meters: HashMap<String, Meter, FixedState>,
+    pub(crate) loop_guard: LoopGuard,
+    pub(crate) brute_force: BruteForce,
     pub(crate) registrants: Vec<Registrant>,
     pub(crate) names: Names,
     /// Unanswered challenges by the user name presented, and whether it is that of a user who may call from there:
@@ -136,10 +143,13 @@ impl Control {
         let associations = Associations::new(config.dataplane.peers_max, hash_seed());
         let strangers = Limiter::new(hash_seed(), ANSWERS_PER_SECOND);
         let complaints = Limiter::new(hash_seed(), COMPLAINTS_PER_SECOND);
+        let (loop_guard, brute_force) = (LoopGuard::new(hash_seed()), BruteForce::new(hash_seed()));
         let tokens = CallTokens::new(&random.key(), config.general.call_token_expiration);
         let mut users = HashMap::with_hasher(hasher.clone());
+        let mut meters = HashMap::with_hasher(hasher.clone());
         for (index, user) in (0..).zip(&config.users) {
             users.insert(user.name.clone(), index);
+            meters.insert(user.name.clone(), Meter::default());
         }
         let has_rules = |(_, user): &(u32, &Arc<User>)| !user.acl.is_empty();
         let narrowed = (0..).zip(&config.users).filter(has_rules).map(|(at, _)| at).collect();
@@ -170,6 +180,9 @@ impl Control {
             associations,
             users,
             narrowed,
+            meters,
+            loop_guard,
+            brute_force,
             strangers,
             complaints,
         };

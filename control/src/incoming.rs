@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dataplane::handoff::CoreId;
 use dataplane::time::Instant;
-use dataplane::wire::{CodecPrefs, IaxSubclass};
+use dataplane::wire::{Capability, CodecPrefs, IaxSubclass};
 use hashbrown::hash_map::Entry;
 
 use crate::auth::Challenge;
@@ -16,9 +16,11 @@ use crate::cause::Cause;
 use crate::codec::{Wanted, candidates};
 use crate::conf::{Methods, User};
 use crate::dialplan::{DialOptions, Walk, WalkStart};
+use crate::dialplan_query::TO_BE_DECIDED;
 use crate::elements::{Elements, printable};
 use crate::encryption::{Agreement, agree};
 use crate::engine::Control;
+use crate::formats;
 use crate::identity::Identity;
 use crate::leg::{CallerSetup, Ending, Event, Leg, LegState, Work};
 use crate::message;
@@ -61,6 +63,7 @@ impl Control {
             identity: Identity::of(elements, heard.frame.ies()),
             agreement: user.as_ref().map_or(Agreement::Clear, |user| agree(user, elements)),
             refusal: None,
+            asks: false,
             user,
         });
         let opening = Opening { core, address: from, rtt: RTT_AT_FIRST };
@@ -78,6 +81,7 @@ impl Control {
         self.unvalidated += u32::from(!validated);
         let pair = leg.pair;
         self.associations.get_mut(pair).learn_theirs(header.source, key);
+        self.note_formats(key, elements);
         self.start_keep_alive(now, key);
         if self.config.general.delay_reject {
             self.send_ack(key, &header);
@@ -218,21 +222,33 @@ impl Control {
             ),
             Some(_) => format!("user \"{username}\" gave {why}"),
         };
+        if let Some(remote) = self.remote_of(key) {
+            self.proof_failed(now, remote, &username);
+        }
         self.refuse_caller(now, key, Cause::NO_AUTHORITY, why);
     }
 
-    /// Refuses a caller before there is a call: one line in the log, a second's wait under `delayreject`.
+    /// Refuses a caller before there is a call: one line in the log; a second's wait under `delayreject`, and a
+    /// longer one for who guesses.
     fn refuse_caller(&mut self, now: Instant, key: Key, cause: Cause, why: String) {
-        if self.config.general.delay_reject && cause == Cause::NO_AUTHORITY {
-            if let Some(setup) = self.caller_setup(key) {
-                setup.refusal = Some((cause, why));
-            }
-            if let Some(leg) = self.legs.get_mut(key) {
-                leg.due_at = now + REFUSAL_DELAY;
-            }
-            return self.rearm(now, key);
+        let remote = self.remote_of(key);
+        let Some(setup) = self.caller_setup(key) else { return };
+        let username = setup.username.clone();
+        let mut wait =
+            remote.map_or(Duration::ZERO, |remote| self.refusal_wait(now, remote, &username));
+        if self.config.general.delay_reject {
+            wait = wait.max(REFUSAL_DELAY);
         }
-        self.reject_caller(now, key, cause, &why);
+        if wait.is_zero() || cause != Cause::NO_AUTHORITY {
+            return self.reject_caller(now, key, cause, &why);
+        }
+        if let Some(setup) = self.caller_setup(key) {
+            setup.refusal = Some((cause, why));
+        }
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.due_at = now + wait;
+        }
+        self.rearm(now, key);
     }
 
     /// REJECT to a caller for whom there is no call, with its line in the log.
@@ -265,6 +281,9 @@ impl Control {
 
     /// What a leg's work waited for has not come, or its refusal has waited long enough.
     pub(crate) fn work_due(&mut self, now: Instant, key: Key) {
+        if self.queries_end(now, key) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(key) else { return };
         match &mut leg.work {
             Work::Caller(Some(setup)) => {
@@ -287,32 +306,36 @@ impl Control {
         }
     }
 
-    /// A caller has proved what it must: a call begins, if there is a codec and a number.
+    /// A caller has proved what it must: it is routed, or asks for numbers first.
     fn admitted(&mut self, now: Instant, key: Key) {
-        let Some(leg) = self.legs.get_mut(key) else { return };
-        leg.due_at = Instant::FAR_FUTURE;
-        let (proven, validated) = (leg.proven, !leg.unvalidated);
-        let Work::Caller(setup) = &mut leg.work else { return };
-        let Some(setup) = setup.take() else { return };
-        let CallerSetup {
-            user: Some(user),
-            username,
-            called,
-            context,
-            candidates,
-            identity,
-            agreement,
-            ..
-        } = *setup
-        else {
-            return;
-        };
+        let validated = self.legs.get(key).is_some_and(|leg| !leg.unvalidated);
+        let Some(setup) = self.caller_setup(key) else { return };
+        let (username, asks) = (setup.username.clone(), setup.called == TO_BE_DECIDED);
+        let rotates = setup.agreement == (Agreement::Encrypted { rotates: true });
         if validated {
             self.peers.tokens_proved(if username.is_empty() { "guest" } else { &username });
         }
-        if agreement == (Agreement::Encrypted { rotates: true }) {
+        if rotates {
             self.start_rotation(now, key);
         }
+        if asks { self.queries_begin(now, key) } else { self.route(now, key) }
+    }
+
+    /// A call begins, if its section takes one more and there is a codec and a number.
+    pub(crate) fn route(&mut self, now: Instant, key: Key) {
+        let Some(setup) = self.caller_setup(key) else { return };
+        let Some(user) = setup.user.clone() else { return };
+        let (number, called) = (setup.identity.number.clone(), setup.called.clone());
+        let numbers = (number.as_deref(), called.as_str());
+        if let Some((cause, why)) = self.held_back(now, &user.name, &user.limits, numbers) {
+            return self.reject_caller(now, key, cause, &why);
+        }
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        leg.due_at = Instant::FAR_FUTURE;
+        let proven = leg.proven;
+        let Work::Caller(setup) = &mut leg.work else { return };
+        let Some(setup) = setup.take() else { return };
+        let CallerSetup { called, context, candidates, identity, .. } = *setup;
         let identity = identity.overridden_by(&user);
         let context = context.or_else(|| user.contexts.first().cloned()).unwrap_or_default();
         self.calls_made += 1;
@@ -342,8 +365,11 @@ impl Control {
             went_wrong: false,
             options: DialOptions::default(),
             due_at: Instant::FAR_FUTURE,
+            ends_at: Instant::FAR_FUTURE,
         };
+        let section = Arc::clone(&call.user);
         let Some(call) = self.calls.insert_with(|_| call) else { return };
+        self.count_in(&section.name);
         if let Some(leg) = self.legs.get_mut(key) {
             leg.call = Some(call);
         }
@@ -392,7 +418,21 @@ impl Control {
         self.rearm(now, key);
     }
 
-    fn caller_setup(&mut self, key: Key) -> Option<&mut CallerSetup> {
+    /// Remembers what a caller and its section can do, for changes in mid-call and for what is besides voice.
+    fn note_formats(&mut self, key: Key, elements: &Elements<'_>) {
+        let said = |formats: Option<Capability>| formats.unwrap_or_default();
+        let can = said(elements.capability()).or(said(elements.format()));
+        let Some(setup) = self.caller_setup(key) else { return };
+        let section = setup.user.as_ref().map_or(Capability::NONE, |user| user.codecs.set);
+        let clear = setup.agreement == Agreement::Clear;
+        let Some(pair) = self.legs.get(key).map(|leg| leg.pair) else { return };
+        let trunk = clear && self.trunk_peer_at(pair).is_some();
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.media.formats = formats::of_caller(section, can, trunk);
+        }
+    }
+
+    pub(crate) fn caller_setup(&mut self, key: Key) -> Option<&mut CallerSetup> {
         match &mut self.legs.get_mut(key)?.work {
             Work::Caller(setup) => setup.as_deref_mut(),
             _ => None,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use dataplane::handoff::{Conversion, PeerIndex};
 use dataplane::time::Instant;
 use dataplane::wire::{
-    CallNumber, FrameType, FullHeader, IaxSubclass, MediaFormat, SeqNo, Subclass, Timestamp,
+    CallNumber, Capability, FrameType, FullHeader, IaxSubclass, MediaFormat, SeqNo, Subclass,
+    Timestamp,
 };
 
 use crate::auth::Challenge;
@@ -116,12 +117,22 @@ pub(crate) struct CallerSetup {
     pub(crate) context: Option<String>,
     /// Formats in which we take the call, the best first.
     pub(crate) candidates: Vec<MediaFormat>,
+    /// It has been accepted without a number: it asks for numbers first.
+    pub(crate) asks: bool,
     /// Who calls.
     pub(crate) identity: Identity,
     /// Whether its frames are encrypted from our challenge on, and whether it takes new keys.
     pub(crate) agreement: Agreement,
     /// Why it is refused, where the refusal is delayed.
     pub(crate) refusal: Option<(Cause, String)>,
+}
+
+impl CallerSetup {
+    /// The context asked for, else the section's first.
+    pub(crate) fn context_to_begin_in(&self) -> String {
+        let first = || self.user.as_ref().and_then(|user| user.contexts.first().cloned());
+        self.context.clone().or_else(first).unwrap_or_default()
+    }
 }
 
 /// What we say to whom we call, until it accepts.
@@ -192,6 +203,14 @@ pub(crate) struct Media {
     pub(crate) owes: bool,
     /// The peer asked for silence.
     pub(crate) quelched: bool,
+    /// What both the peer and its section can do: audio, and whatever else.
+    pub(crate) formats: Capability,
+    /// What is heard on this leg is of a format that the other leg cannot do, and goes no further.
+    pub(crate) muted: bool,
+    /// The log has told of a format that goes no further.
+    pub(crate) told_of_format: bool,
+    /// Format of the last full VIDEO frame heard that told one.
+    pub(crate) video: Option<MediaFormat>,
     /// Voice to the peer shares its trunk frames, once it knows the call.
     pub(crate) trunk: bool,
 }
@@ -236,6 +255,8 @@ pub(crate) struct Leg {
     pub(crate) token_taken: bool,
     /// It came without a call token, and counts as such.
     pub(crate) unvalidated: bool,
+    /// The configured peer of this index is called, and its calls are counted.
+    pub(crate) counts_for: Option<u32>,
     /// How it ends, where that waits for a core.
     pub(crate) ending: Option<Ending>,
     /// Over, but for a core that still answers.
@@ -276,6 +297,10 @@ impl Leg {
                 sent_high: 0,
                 owes: false,
                 quelched: false,
+                formats: Capability::NONE,
+                muted: false,
+                told_of_format: false,
+                video: None,
                 trunk: false,
             },
             secrecy: Secrecy::Clear,
@@ -285,6 +310,7 @@ impl Leg {
             proven: false,
             token_taken: false,
             unvalidated: false,
+            counts_for: None,
             ending: None,
             over: None,
             ping_at: Instant::FAR_FUTURE,

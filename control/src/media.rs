@@ -114,7 +114,7 @@ impl Control {
             newest: Timestamp(now.millis_since(near_leg.started)),
             offset: near_leg.media.offset,
             format: near_leg.media.heard,
-            quelched: far_leg.media.quelched,
+            quelched: far_leg.media.quelched || near_leg.media.muted,
             decrypt: near_leg.secrecy.heard(),
             encrypt: far_leg.secrecy.sending(),
             convert,
@@ -247,6 +247,8 @@ impl Control {
         if leg.over.is_some() {
             return;
         }
+        self.uncount_out(key);
+        let Some(leg) = self.legs.get_mut(key) else { return };
         if leg.state == LegState::Ending {
             if let Ending::Acknowledge(header) = how {
                 self.send_ack(key, &header);
@@ -299,6 +301,9 @@ impl Control {
         let Some(format) = header.subclass.as_voice().filter(|format| format.is_audio()) else {
             return; // acknowledged all the same, unlike in Asterisk, or it would come again and again
         };
+        if !self.format_passes(now, key, format) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(key) else { return };
         leg.media.heard = Some(format);
         let audio = heard.frame.data();
@@ -317,7 +322,7 @@ impl Control {
         audio: &[u8],
     ) {
         let Some((key, leg)) = self.legs.at(relay.0) else { return };
-        if leg.media.relay != RelayState::Installed {
+        if leg.media.relay != RelayState::Installed || leg.media.muted {
             return;
         }
         match leg.media.heard {

@@ -27,6 +27,8 @@ pub(crate) struct New<'a> {
     pub(crate) encryption: bool,
     pub(crate) auto_answer: bool,
     pub(crate) offered: &'a [MediaFormat],
+    /// What may be sent besides audio.
+    pub(crate) besides: Capability,
     pub(crate) identity: &'a Identity,
     pub(crate) send_ani: bool,
     pub(crate) unix_seconds: u64,
@@ -55,7 +57,7 @@ fn written(write: impl FnOnce(&mut IeWriter<'_>)) -> Vec<u8> {
 
 /// NEW, but for its call token, which comes last.
 pub(crate) fn new(new: &New<'_>) -> Vec<u8> {
-    let set = new.offered.iter().fold(Capability::NONE, |set, format| set.with(*format));
+    let set = new.offered.iter().fold(new.besides, |set, format| set.with(*format));
     let letters: Vec<u8> = new
         .offered
         .iter()
@@ -132,6 +134,15 @@ pub(crate) fn new_key(key: CallKey) -> Vec<u8> {
 /// AUTHREP.
 pub(crate) fn proof(proof: &Proof) -> Vec<u8> {
     written(|ies| proof.write(ies))
+}
+
+/// DPREP: whether a number exists, valid for so many seconds.
+pub(crate) fn dialplan_reply(number: &[u8], status: u16, refresh: u16) -> Vec<u8> {
+    written(|ies| {
+        ies.raw(IeKind::CalledNumber, number)
+            .u16(IeKind::DpStatus, status)
+            .u16(IeKind::Refresh, refresh);
+    })
 }
 
 /// HANGUP.
@@ -228,6 +239,7 @@ mod tests {
             encryption: false,
             auto_answer: true,
             offered: MediaFormat::BEST_FIRST,
+            besides: Capability::NONE,
             identity: &identity,
             send_ani: true,
             unix_seconds: 1_700_000_000,

@@ -15,6 +15,7 @@ use crate::dialplan::Destination;
 use crate::engine::Control;
 use crate::leg::{CalleeSetup, Ending, Event, LegState, Work};
 use crate::message;
+use crate::output::Topic;
 use crate::proof::{self, Answer, Means, Proof};
 use crate::reliable::{OnAck, RTT_AT_FIRST};
 use crate::slab::Key;
@@ -43,6 +44,10 @@ struct Target {
     context: Option<String>,
     send_ani: bool,
     encryption: EncryptionPolicy,
+    trusted: bool,
+    trunk: bool,
+    /// The configured peer, by index.
+    peer: Option<u32>,
 }
 
 impl Control {
@@ -91,7 +96,15 @@ impl Control {
         if let Some(why) = self.over_limit(target.remote.ip()) {
             return Err(Refusal { cause: Cause::CONGESTION, why });
         }
-        let Some(identity) = self.calls.get(call).and_then(|call| call.identity.as_deref()) else {
+        if let Some(why) = target.peer.and_then(|peer| self.held_back_out(now, peer)) {
+            let text = format!("call to {} not placed: {why}", target.remote);
+            self.complain(now, Topic::Admission, target.remote, text);
+            let why = format!("[{}] takes no more calls now", destination.peer);
+            return Err(Refusal { cause: Cause::CONGESTION, why });
+        }
+        let Some((caller_leg, identity)) =
+            self.calls.get(call).and_then(|call| Some((call.caller, call.identity.as_deref()?)))
+        else {
             return Err(Refusal {
                 cause: Cause::TEMPORARY_FAILURE,
                 why: "the call is over".to_owned(),
@@ -99,7 +112,8 @@ impl Control {
         };
         let mut identity = identity.clone();
         identity.set(caller.clone());
-        let identity = identity.presented();
+        let identity = if target.trusted { identity } else { identity.presented() };
+        let besides = self.formats_besides(caller_leg, target.codecs, target.trunk);
         let elements = message::new(&message::New {
             called: destination.number.as_deref().unwrap_or("s"),
             context: target.context.as_deref(),
@@ -107,6 +121,7 @@ impl Control {
             encryption: target.encryption != EncryptionPolicy::Off && target.means.secret.is_some(),
             auto_answer: destination.auto_answer,
             offered: &offered,
+            besides,
             identity: &identity,
             send_ani: target.send_ani,
             unix_seconds: self.unix_now(now),
@@ -114,6 +129,7 @@ impl Control {
         let (means, remote) = (target.means, target.remote);
         let data = message::with_token(&elements, &[]);
         let encryption = target.encryption;
+        let formats = offered.iter().fold(besides, |set, format| set.with(*format));
         let setup = Box::new(CalleeSetup { elements, means, encryption, offered, answers: 0 });
         let core = self.core_for(target.local, remote);
         let opening = Opening { core, address: (target.local, remote), rtt: target.rtt };
@@ -124,8 +140,12 @@ impl Control {
         let patience = self.new_patience();
         if let Some(leg) = self.legs.get_mut(key) {
             leg.call = Some(call);
+            leg.media.formats = formats;
             leg.state = leg.state.on(Event::New).unwrap_or(leg.state);
             leg.due_at = now + patience;
+        }
+        if let Some(peer) = target.peer {
+            self.count_out(key, peer);
         }
         self.start_keep_alive(now, key);
         self.send(now, key, iax(IaxSubclass::New), &data, OnAck::Nothing);
@@ -153,6 +173,9 @@ impl Control {
                 context: destination.context.clone(),
                 send_ani: false,
                 encryption: EncryptionPolicy::Off,
+                trusted: false,
+                trunk: false,
+                peer: None,
             });
         };
         let Some(mut remote) = peer.address else {
@@ -173,6 +196,9 @@ impl Control {
             context: destination.context.clone().or_else(|| config.peer_context.clone()),
             send_ani: config.send_ani,
             encryption: config.encryption,
+            trusted: config.trusted,
+            trunk: config.trunk && config.encryption != EncryptionPolicy::Forced,
+            peer: self.peers.index_of(name.as_bytes()),
         })
     }
 

@@ -11,6 +11,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::conf::{Host, Peer};
+use crate::limits::Meter;
 use crate::slab::Key;
 
 /// Whether a peer answers our probes.
@@ -35,6 +36,8 @@ pub(crate) struct PeerState {
     /// When its registration lapses.
     pub(crate) registered_until: Option<Instant>,
     pub(crate) reach: Reach,
+    /// Calls to it.
+    pub(crate) meter: Meter,
     /// Mean of the last round trips, where `qualifysmoothing` asks for it.
     pub(crate) averaged: Option<Duration>,
     pub(crate) probe: Option<Key>,
@@ -97,6 +100,7 @@ impl Peers {
             address: None,
             registered_until: None,
             reach: Reach::Unknown,
+            meter: Meter::default(),
             averaged: None,
             probe: None,
             probe_at: Instant::FAR_FUTURE,

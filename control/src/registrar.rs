@@ -98,12 +98,22 @@ impl Control {
         }
         match judgement {
             Judgement::Met => self.registration_proved(now, key),
-            Judgement::Failed(why) if known => self.refuse_registration(now, key, why.to_owned()),
+            Judgement::Failed(why) if known => self.registrant_failed(now, key, why.to_owned()),
             Judgement::Failed(_) => {
-                self.refuse_registration(now, key, format!("no peer [{username}] in iax.conf"));
+                self.registrant_failed(now, key, format!("no peer [{username}] in iax.conf"));
             }
             Judgement::Verify(keys, answer) => self.verify(key, keys, &challenge, answer),
         }
+    }
+
+    /// A registrant's answer is wrong, or it is nobody: the wire tells the two apart by nothing.
+    fn registrant_failed(&mut self, now: Instant, key: Key, why: String) {
+        let remote = self.remote_of(key);
+        let name = self.registrar_setup(key).map(|setup| setup.username.clone());
+        if let Some((remote, name)) = remote.zip(name) {
+            self.proof_failed(now, remote, &name);
+        }
+        self.refuse_registration(now, key, why);
     }
 
     /// Whether a registrant's signature was right.
@@ -111,7 +121,7 @@ impl Control {
         if met {
             self.registration_proved(now, key);
         } else {
-            self.refuse_registration(now, key, "a signature by none of its inkeys".to_owned());
+            self.registrant_failed(now, key, "a signature by none of its inkeys".to_owned());
         }
     }
 
@@ -195,18 +205,27 @@ impl Control {
         self.unregister(now, index, "not refreshed in time");
     }
 
-    /// REGREJ, after a second's wait under `delayreject`: one line in the log, nothing on the wire that tells why.
+    /// REGREJ, after a second's wait under `delayreject` and a longer one for who guesses: one line in the log, nothing
+    /// on the wire that tells why.
     pub(crate) fn refuse_registration(&mut self, now: Instant, key: Key, why: String) {
+        let remote = self.remote_of(key);
+        let Some(setup) = self.registrar_setup(key) else { return };
+        let username = setup.username.clone();
+        let mut wait =
+            remote.map_or(Duration::ZERO, |remote| self.refusal_wait(now, remote, &username));
         if self.config.general.delay_reject {
-            if let Some(setup) = self.registrar_setup(key) {
-                setup.refusal = Some(why);
-            }
-            if let Some(leg) = self.legs.get_mut(key) {
-                leg.due_at = now + REFUSAL_DELAY;
-            }
-            return self.rearm(now, key);
+            wait = wait.max(REFUSAL_DELAY);
         }
-        self.say_registration_refused(now, key, &why);
+        if wait.is_zero() {
+            return self.say_registration_refused(now, key, &why);
+        }
+        if let Some(setup) = self.registrar_setup(key) {
+            setup.refusal = Some(why);
+        }
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.due_at = now + wait;
+        }
+        self.rearm(now, key);
     }
 
     /// A delayed refusal is due, or the registrant has not answered.

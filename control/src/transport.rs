@@ -371,6 +371,7 @@ impl Control {
 
     /// The leg is over: its number goes to rest as soon as no core names it any more.
     pub(crate) fn release(&mut self, now: Instant, key: Key, acknowledged: bool) {
+        self.uncount_out(key);
         self.unbridge_leg(key);
         let Some(leg) = self.legs.get_mut(key) else { return };
         leg.over = Some(acknowledged);

@@ -157,6 +157,7 @@ impl GeneralDraft {
             }
             "register_retry_max" => assign(&mut general.register_retry_max, item.seconds(told)),
             "register_quiet" => assign(&mut general.register_quiet, item.seconds(told)),
+            "loop_calls_max" => assign(&mut general.loop_calls_max, item.number16(told)),
             "dns_refresh" => assign(&mut general.dns_refresh, item.seconds(told)),
             "g711_conversion" => assign(&mut general.g711_conversion, item.flag(told)),
             "trunk_max_call_numbers" => {
@@ -288,6 +289,7 @@ fn defaults() -> General {
         register_retry: Duration::from_secs(10),
         register_retry_max: Duration::from_secs(300),
         register_quiet: Duration::from_secs(65),
+        loop_calls_max: 4,
         dns_refresh: Duration::from_secs(300),
         trunk_max_call_numbers: 32_766,
         g711_conversion: true,

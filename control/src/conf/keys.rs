@@ -33,6 +33,8 @@ impl Scope {
     pub const DATAPLANE: Self = Self(16);
     /// `[log]` of `trunkline.conf`.
     pub const LOG: Self = Self(32);
+    /// A section of `trunkline.conf` named like one of `iax.conf`.
+    pub const TERMS: Self = Self(64);
 
     /// Whether the sets have a member in common.
     pub const fn meets(self, other: Self) -> bool {
@@ -47,7 +49,7 @@ impl Scope {
 
     /// The members, one at a time.
     pub fn iter(self) -> impl Iterator<Item = Self> {
-        (0..6).map(|bit| Self(1 << bit)).filter(move |one| self.meets(*one))
+        (0..7).map(|bit| Self(1 << bit)).filter(move |one| self.meets(*one))
     }
 }
 

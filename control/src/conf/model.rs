@@ -8,7 +8,7 @@ use std::time::Duration;
 use dataplane::wire::{Capability, MediaFormat};
 use ipnet::IpNet;
 
-use super::Place;
+use super::{Limits, Place};
 
 /// Everything `iax.conf` and `trunkline.conf` say.
 #[derive(Debug, Clone)]
@@ -78,6 +78,8 @@ pub struct General {
     pub register_retry_max: Duration,
     /// Silence kept after several time-outs in a row, so that a stuck NAT entry on the way can expire.
     pub register_quiet: Duration,
+    /// Calls of one number by one caller in 2 s, above which they go round in circles; 0: any.
+    pub loop_calls_max: u16,
     /// How often host names are resolved again.
     pub dns_refresh: Duration,
     /// Largest number of legs on one 4-tuple's remote IP for configured trunk peers without a value of their own.
@@ -319,6 +321,10 @@ pub struct User {
     pub require_call_token: Option<RequireToken>,
     /// Unanswered challenges at a time; 0: no limit.
     pub max_auth_req: u32,
+    /// How many calls may come.
+    pub limits: Limits,
+    /// Whether its callers, once proved, may ask which numbers there are.
+    pub dialplan_queries: bool,
     /// Overrides the caller id received.
     pub caller_id: Option<CallerId>,
     /// Whether the calling number received is shrunk.
@@ -403,6 +409,10 @@ pub struct Peer {
     pub require_call_token: Option<RequireToken>,
     /// Legs its address may have; `None`: the general rule.
     pub max_call_numbers: Option<u16>,
+    /// How many calls may go to it.
+    pub limits: Limits,
+    /// Whether it is told who calls even where that is prohibited.
+    pub trusted: bool,
     /// Reachability tests; `None`: none.
     pub qualify: Option<Qualify>,
     /// Connected-line frames.

@@ -56,7 +56,7 @@ fn read(sources: &Sources, told: &mut Told) -> Option<Config> {
     let sections = syntax::read(sources, IAX_CONF, told);
     let named = access::named_lists(sources, told);
     let mut draft = GeneralDraft::new();
-    let (dataplane, log) = trunkline::read(sources, &mut draft, told);
+    let (dataplane, log, terms) = trunkline::read(sources, &mut draft, told);
     if let Some(first) = first_general(&sections, told) {
         sections::general(first, &mut draft, told);
     }
@@ -70,7 +70,7 @@ fn read(sources: &Sources, told: &mut Told) -> Option<Config> {
             drafts.read(section, &draft, &named, told);
         }
     }
-    let (users, peers) = drafts.finish(&draft, general::binds_ipv6(&draft.general), told);
+    let (users, peers) = drafts.finish(&draft, &terms, general::binds_ipv6(&draft.general), told);
     let GeneralDraft { general, registers, .. } = draft;
     let config = Config { general, users, peers, registers, call_number_limits, dataplane, log };
     checks::check(&config, told);

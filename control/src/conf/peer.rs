@@ -8,6 +8,7 @@ use super::general::{Shared, assign};
 use super::half::Half;
 use super::item::{self, Item, Told};
 use super::keys::Scope;
+use super::limits::Terms;
 use super::syntax::Line;
 use super::user::caller_id;
 use super::values::{self, PORT};
@@ -123,6 +124,7 @@ impl PeerDraft {
         mut self,
         general: &General,
         shared: &Shared,
+        terms: &Terms,
         told: &mut Told,
     ) -> Option<Peer> {
         let host = self.host(told)?;
@@ -152,6 +154,8 @@ impl PeerDraft {
             caller_id: caller_id(half),
             require_call_token: half.require_call_token,
             max_call_numbers: self.max_call_numbers,
+            limits: terms.outgoing(),
+            trusted: terms.trusted,
             qualify: qualify.filter(|qualify| !qualify.max.is_zero()),
             connected_line: half.connected_line,
             encryption: half.encryption(shared),

@@ -7,6 +7,7 @@ use super::access::NamedLists;
 use super::general::GeneralDraft;
 use super::item::{self, Item, Told};
 use super::keys::{self, Key, Kind, Mark, Meant, Scope};
+use super::limits::AllTerms;
 use super::peer::PeerDraft;
 use super::syntax::{Line, Section};
 use super::user::UserDraft;
@@ -162,13 +163,16 @@ impl Drafts {
     pub(super) fn finish(
         self,
         draft: &GeneralDraft,
+        terms: &AllTerms,
         binds_ipv6: bool,
         told: &mut Told,
     ) -> (Vec<Arc<User>>, Vec<Arc<Peer>>) {
+        terms.check(self.names(), told);
         let mut peers: Vec<Arc<Peer>> = Vec::new();
         for peer in self.peers {
             peer.half.check_lists(binds_ipv6, told);
-            peers.extend(peer.finish(&draft.general, &draft.shared, told).map(Arc::new));
+            let terms = terms.of(&peer.half.name);
+            peers.extend(peer.finish(&draft.general, &draft.shared, &terms, told).map(Arc::new));
         }
         let by_name: HashMap<&str, &Peer> =
             peers.iter().map(|peer| (peer.name.as_str(), &**peer)).collect();
@@ -176,9 +180,15 @@ impl Drafts {
         for user in self.users {
             user.half.check_lists(binds_ipv6, told);
             let peer = by_name.get(user.half.name.as_str()).copied();
-            users.push(Arc::new(user.finish(&draft.shared, peer, told)));
+            let terms = terms.of(&user.half.name);
+            users.push(Arc::new(user.finish(&draft.shared, &terms, peer, told)));
         }
         (users, peers)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let users = self.users.iter().map(|user| user.half.name.as_str());
+        users.chain(self.peers.iter().map(|peer| peer.half.name.as_str()))
     }
 }
 

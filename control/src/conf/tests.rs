@@ -67,12 +67,13 @@ fn every_default_of_the_table_is_what_holds_without_it() {
                 ("iax.conf", "x", "type=friend\nhost=192.0.2.1\nsecret=s\n")
             }
             Scope::SWITCH => ("trunkline.conf", "general", ""),
+            Scope::TERMS => ("trunkline.conf", "x", ""),
             Scope::DATAPLANE => ("trunkline.conf", "dataplane", ""),
             _ => ("trunkline.conf", "log", ""),
         };
         let read_with = |line: &str| {
             let text = format!("[{section}]\n{head}{line}\n");
-            let iax = if file == "iax.conf" { "" } else { "[general]\n" };
+            let iax = if file == "iax.conf" { "" } else { "[x]\ntype=user\nsecret=s\n" };
             let (config, diagnostics) = read_files(&[("iax.conf", iax), (file, &text)]);
             told.extend(diagnostics);
             config.map(|config| format!("{config:?}")).expect("no error")
@@ -253,7 +254,7 @@ fn trunkline_conf_is_strict() {
         [
             "error trunkline.conf:6 `legsmax`: [dataplane] of trunkline.conf has no key \"legsmax\" (did you mean legs_max?)",
             "error trunkline.conf:7 `1`: legs_max cannot be \"1\" (write 2 to 1048576 legs)",
-            "error trunkline.conf:8 `lag`: trunkline.conf has no section [lag] (did you mean [log]?)",
+            "error trunkline.conf:8 `lag`: trunkline.conf says something of [lag], which iax.conf does not have (did you mean [log]?)",
         ]
     );
     let good = "[general]\nnew_timeout=1500\n[dataplane]\ncores=2\nio=mmsg\n[log]\nlevel=debug\nformat=json\n";
@@ -263,6 +264,21 @@ fn trunkline_conf_is_strict() {
     assert_eq!(config.general.new_timeout, Duration::from_millis(1500));
     assert_eq!((config.dataplane.cores, config.dataplane.io), (Some(2), IoBackend::Mmsg));
     assert_eq!((config.log.filter.as_str(), config.log.format), ("debug", LogFormat::Json));
+}
+
+#[test]
+fn limits_are_written_in_sections_of_the_same_name() {
+    let iax = "[a]\ntype=friend\nhost=192.0.2.1\nsecret=s\ncall-limit=7\n[b]\ntype=user\nsecret=s\ncall-limit=9\n";
+    let terms = "[a]\ncalls_max_in=3\ncalls_max_out=2\ncps_max_in=5\ncps_max_out=4\ncall_seconds_max=60\ntrusted=yes\ndialplan_queries=yes\n";
+    let (config, told) = read_files(&[("iax.conf", iax), ("trunkline.conf", terms)]);
+    assert_eq!(told, []);
+    let config = config.expect("no error");
+    let duration_max = Some(Duration::from_secs(60));
+    let (a, b, peer) = (&config.users[0], &config.users[1], &config.peers[0]);
+    assert_eq!(a.limits, Limits { calls_max: Some(3), cps_max: Some(5), duration_max });
+    assert_eq!(b.limits, Limits { calls_max: Some(9), ..Limits::default() });
+    assert_eq!(peer.limits, Limits { calls_max: Some(2), cps_max: Some(4), duration_max });
+    assert_eq!((peer.trusted, a.dialplan_queries, b.dialplan_queries), (true, true, false));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use super::general::{GeneralDraft, assign};
 use super::item::{Item, Told};
 use super::keys::Scope;
-use super::sections::{did_you_mean, plain};
-use super::{DataplaneConf, Diagnostic, IoBackend, LogConf, LogFormat, Sources, syntax};
+use super::limits::AllTerms;
+use super::sections::plain;
+use super::{DataplaneConf, IoBackend, LogConf, LogFormat, Sources, syntax};
 
 /// Most cores that can be asked for.
 const CORES_MAX: u32 = 64;
@@ -14,6 +15,7 @@ const CORES_MAX: u32 = 64;
 pub(super) fn knows(item: Item<'_>, told: &mut Told) -> bool {
     set_dataplane(&mut dataplane_defaults(), item, told)
         || set_log(&mut LogConf::default(), &mut None, item, told)
+        || super::limits::Terms::default().set(item, told)
 }
 
 /// Reads the file, if there is one; `[general]` of it goes into `draft`.
@@ -21,7 +23,8 @@ pub(super) fn read(
     sources: &Sources,
     draft: &mut GeneralDraft,
     told: &mut Told,
-) -> (DataplaneConf, LogConf) {
+) -> (DataplaneConf, LogConf, AllTerms) {
+    let mut terms = AllTerms::default();
     let mut dataplane = dataplane_defaults();
     let mut log = LogConf::default();
     let mut level = None;
@@ -38,19 +41,13 @@ pub(super) fn read(
             "log" => plain(section, Scope::LOG, told, |item, told| {
                 set_log(&mut log, &mut level, item, told);
             }),
-            _ => {
-                let message = format!("trunkline.conf has no section [{}]", section.name);
-                let near = did_you_mean(&section.name, ["general", "dataplane", "log"].into_iter());
-                let help =
-                    near.unwrap_or_else(|| "write [general], [dataplane] or [log]".to_owned());
-                told.push(Diagnostic::error(section.place.clone(), message).help(help));
-            }
+            _ => terms.read(section, told),
         }
     }
     if let Some(level) = level.filter(|_| log.filter.is_empty()) {
         log.filter = level;
     }
-    (dataplane, log)
+    (dataplane, log, terms)
 }
 
 fn dataplane_defaults() -> DataplaneConf {

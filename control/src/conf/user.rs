@@ -5,6 +5,7 @@ use super::general::{self, Shared, assign};
 use super::half::Half;
 use super::item::{Item, Told};
 use super::keys::Scope;
+use super::limits::Terms;
 use super::{AmaFlags, CallerId, CodecPriority, Credentials, Diagnostic, Peer, Place, User};
 
 /// The section that takes callers whom no other covers.
@@ -24,6 +25,7 @@ pub(super) struct UserDraft {
     any_context: bool,
     codec_priority: Option<CodecPriority>,
     max_auth_req: Option<u32>,
+    call_limit: Option<u32>,
     account_code: Option<String>,
     ama_flags: Option<AmaFlags>,
     variables: Vec<(String, String)>,
@@ -37,6 +39,7 @@ impl UserDraft {
             any_context: false,
             codec_priority: None,
             max_auth_req: None,
+            call_limit: None,
             account_code: None,
             ama_flags: None,
             variables: Vec::new(),
@@ -49,6 +52,7 @@ impl UserDraft {
             "context" => self.context(item, told),
             "codecpriority" => self.codec_priority = general::codec_priority(item, told),
             "maxauthreq" => assign(&mut self.max_auth_req, item.number(told).map(Some)),
+            "call-limit" => self.call_limit = item.number(told).filter(|limit| *limit != 0),
             "accountcode" => self.account_code = item.text_or_none(),
             "amaflags" => self.ama_flags = general::ama_flags(item, told),
             "setvar" => self.variable(item, told),
@@ -80,7 +84,13 @@ impl UserDraft {
     }
 
     /// The user; `peer` is the other half of the same name, if there is one.
-    pub(super) fn finish(mut self, shared: &Shared, peer: Option<&Peer>, told: &mut Told) -> User {
+    pub(super) fn finish(
+        mut self,
+        shared: &Shared,
+        terms: &Terms,
+        peer: Option<&Peer>,
+        told: &mut Told,
+    ) -> User {
         if self.contexts.is_empty() {
             self.contexts.push("default".to_owned());
         }
@@ -97,6 +107,8 @@ impl UserDraft {
             codec_priority: self.codec_priority.unwrap_or(shared.codec_priority),
             require_call_token: half.require_call_token,
             max_auth_req: self.max_auth_req.or(shared.max_auth_req).unwrap_or(natural),
+            limits: terms.incoming(self.call_limit),
+            dialplan_queries: terms.dialplan_queries,
             caller_id: caller_id(half),
             shrink_caller_id: shared.shrink_caller_id,
             language: half.language.clone(),

@@ -63,6 +63,24 @@ impl<T: Copy> PatternTree<T> {
         self.find_below(0, number, accept)
     }
 
+    /// Whether some number that begins with `number` and is longer matches any pattern.
+    pub(super) fn goes_on_after(&self, number: &[u8]) -> bool {
+        self.goes_on_below(0, number)
+    }
+
+    fn goes_on_below(&self, node: usize, number: &[u8]) -> bool {
+        let Some(node) = self.nodes.get(node) else { return false };
+        if !node.rest.is_empty() || !node.rest_or_none.is_empty() {
+            return true;
+        }
+        let Some((first, after)) = number.split_first() else {
+            return !node.ones.is_empty() || !node.sets.is_empty();
+        };
+        let ones = node.ones.iter().filter(|(octet, _)| octet == first).map(|(_, next)| *next);
+        let sets = node.sets.iter().filter(|(set, _)| set.contains(*first)).map(|(_, next)| *next);
+        ones.chain(sets).any(|next| self.goes_on_below(next, after))
+    }
+
     fn find_below<R>(
         &self,
         node: usize,

@@ -121,6 +121,20 @@ impl Dialplan {
         start.is_some()
     }
 
+    /// Whether longer numbers that begin with `number` may be called in `context`, whoever calls. Looks at every
+    /// number of the contexts searched.
+    pub fn may_go_on(&self, context: &str, number: &str) -> bool {
+        let number = without_dashes(number);
+        let longer = |known: &str| known.len() > number.len() && known.starts_with(&*number);
+        let goes_on = |context: &Context| {
+            context.patterns.goes_on_after(number.as_bytes())
+                || context.literals.keys().any(|known| longer(known))
+        };
+        let context = self.context(context).and_then(|context| self.contexts.get(context));
+        let mut searched = context.iter().flat_map(|context| &context.search);
+        searched.any(|context| self.contexts.get(*context).is_some_and(goes_on))
+    }
+
     /// Whether there is a context of this name, compared with case.
     pub fn has_context(&self, context: &str) -> bool {
         self.context(context).is_some()

@@ -28,6 +28,8 @@ pub(super) const KEYS: &[Key] = keys! {
         "Whether a call token is demanded; auto: from the first valid one on." }
     "maxauthreq" in USER: { Kind::Number(0, 65535, "challenges"), "",
         "Unanswered challenges at a time, 0 for no limit." }
+    "call-limit" in USER: { Kind::Number(0, 1_048_576, "calls"), "",
+        "Calls from it at a time, 0 for no limit; calls_max_in in trunkline.conf goes before it." }
     "maxcallnumbers" in PEER: { Kind::Number(0, 65535, "legs"), "0",
         "Legs its address may have; 0: what [general] says." }
     "host" in PEER: { Kind::Special("dynamic, an address or a host name"), "",

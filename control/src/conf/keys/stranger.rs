@@ -8,7 +8,6 @@ pub(super) const KEYS: &[Key] = keys! {
     "insecure" in ALL: { Reject "it is a SIP key and changes nothing about authentication here: remove it" }
     "autocreatepeer" in ALL: { RejectYes "it would let anybody register" }
     "allowguest" in ALL: { RejectNo "it is a SIP key: guests are kept out by having no section without a secret" }
-    "call-limit" in BOTH: { Reject "this limit is not enforced: maxcallnumbers= bounds the legs of an address" }
     "busylevel" in BOTH: { Reject "this limit is not enforced: maxcallnumbers= bounds the legs of an address" }
     "incominglimit" in ALL: { Reject "this limit is not enforced: maxcallnumbers= bounds the legs of an address" }
     "outgoinglimit" in ALL: { Reject "this limit is not enforced: maxcallnumbers= bounds the legs of an address" }

@@ -20,6 +20,22 @@ pub(super) const KEYS: &[Key] = keys! {
         "Directory of RSA keys, NAME.pub and NAME.key; below the configuration's unless it begins with a slash." }
     "key_passphrase_file" in SWITCH: { Kind::Text, "",
         "File whose first line opens encrypted private keys; TRUNKLINE_KEY_PASSPHRASE and TRUNKLINE_KEY_PASSPHRASE_FILE go before it." }
+    "loop_calls_max" in SWITCH: { Kind::Number(0, 32, "calls"), "4",
+        "Calls of one number by one caller in 2 s; more is a loop of switches and ends with cause 25. 0: no such guard." }
+
+    "calls_max_in" in TERMS: { Kind::Number(1, 1_048_576, "calls"), "",
+        "Calls from the section at a time; call-limit in iax.conf says the same." }
+    "calls_max_out" in TERMS: { Kind::Number(1, 1_048_576, "calls"), "", "Calls to the section at a time." }
+    "cps_max_in" in TERMS: { Kind::Number(1, 100_000, "calls a second"), "",
+        "Calls from the section a second; so many may come at once." }
+    "cps_max_out" in TERMS: { Kind::Number(1, 100_000, "calls a second"), "",
+        "Calls to the section a second; so many may go at once." }
+    "call_seconds_max" in TERMS: { Kind::Number(1, 31_536_000, "s"), "",
+        "Longest call from or to the section, from its answer on." }
+    "trusted" in TERMS: { Kind::Bool, "no",
+        "Whether the section is told who calls even where the caller's presentation is prohibited." }
+    "dialplan_queries" in TERMS: { Kind::Bool, "no",
+        "Whether callers who have proved to be the section may ask which numbers there are (DPREQ)." }
 
     "cores" in DATAPLANE: { Kind::Special("auto, or 1 to 64"), "auto",
         "Threads that carry voice; auto: as many as the CPUs the process was given allow." }

@@ -151,8 +151,9 @@ const OF_A_FRIEND: &[(&str, &[&str])] = &[
     ("insecure=very", &[
         "error 5 `insecure`: insecure is refused: it is a SIP key and changes nothing about authentication here (remove it)",
     ]),
-    ("call-limit=2", &[
-        "error 5 `call-limit`: call-limit is refused: this limit is not enforced (maxcallnumbers= bounds the legs of an address)",
+    ("call-limit=2", &[]),
+    ("call-limit=x", &[
+        "error 5 `x`: call-limit cannot be \"x\" (write 0 to 1048576 calls)",
     ]),
     ("incominglimit=2", &[
         "error 5 `incominglimit`: incominglimit is refused: this limit is not enforced (maxcallnumbers= bounds the legs of an address)",
