@@ -12,6 +12,12 @@ pub(crate) fn other_law(format: MediaFormat) -> Option<MediaFormat> {
     }
 }
 
+/// What is to be made of `heard` for a peer that can do `set`; `None`: nothing need be done, or nothing can.
+pub(crate) fn toward(heard: MediaFormat, set: Capability) -> Option<Conversion> {
+    let law = other_law(heard).filter(|law| !set.contains(heard) && set.contains(*law))?;
+    between(heard, law)
+}
+
 /// What makes `sent` of what is heard; `None`: nothing need be done, or nothing can.
 pub(crate) fn between(heard: MediaFormat, sent: MediaFormat) -> Option<Conversion> {
     match (heard, sent) {

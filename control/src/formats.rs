@@ -4,6 +4,7 @@ use dataplane::handoff::{Command, RelayId};
 use dataplane::time::Instant;
 use dataplane::wire::{Capability, MediaFormat};
 
+use crate::conversion;
 use crate::engine::Control;
 use crate::output::{LogLevel, Topic};
 use crate::reliable::OnAck;
@@ -45,7 +46,10 @@ impl Control {
     /// is kept back on the core if it does not.
     pub(crate) fn format_passes(&mut self, now: Instant, key: Key, format: MediaFormat) -> bool {
         let Some(partner) = self.partner(key) else { return true };
-        let passes = self.both_can_do(key, format);
+        let of_partner = self.legs.get(partner).map_or(Capability::NONE, |leg| leg.media.formats);
+        let converted = conversion::toward(format, of_partner).is_some();
+        let own = self.legs.get(key).is_some_and(|leg| leg.media.formats.contains(format));
+        let passes = own && (converted || of_partner.contains(format));
         let quelched = self.legs.get(partner).is_some_and(|leg| leg.media.quelched);
         let Some(leg) = self.legs.get_mut(key) else { return false };
         if leg.media.muted == passes {

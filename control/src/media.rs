@@ -102,8 +102,7 @@ impl Control {
         let knows_voice = far_leg.media.sent.is_some() && far_leg.reliable.is_quiet();
         let trunked = far_leg.media.trunk && knows_voice;
         let heard = near_leg.media.heard.or(near_leg.media.agreed);
-        let laws = heard.zip(far_leg.media.agreed);
-        let convert = laws.and_then(|(heard, sent)| conversion::between(heard, sent));
+        let convert = heard.and_then(|heard| conversion::toward(heard, far_leg.media.formats));
         let spec = RelaySpec {
             relay,
             near: near_pair,
@@ -342,7 +341,7 @@ impl Control {
             return;
         }
         let relay = RelayId(near.index);
-        let convert = far_leg.media.agreed.and_then(|sent| conversion::between(voice.format, sent));
+        let convert = conversion::toward(voice.format, far_leg.media.formats);
         let format_sent = sent_format(voice.format, convert);
         let (before, offset) = (near_leg.media.convert, near_leg.media.offset);
         let far_media = (far_leg.media.owes, far_leg.media.sent, far_leg.media.sent_high);
