@@ -68,7 +68,8 @@ impl Control {
         let Some(leg) = self.legs.get_mut(key) else { return false };
         leg.state = LegState::Waiting;
         leg.theirs = Some(header.source);
-        leg.opening = Some(header.timestamp);
+        leg.opening =
+            Some((header.timestamp, heard.elements.call_token.unwrap_or_default().into()));
         leg.proven = validated;
         leg.unvalidated = !validated;
         let _ = leg.reliable.arrive(&header, true);

@@ -215,8 +215,9 @@ pub(crate) struct Leg {
     pub(crate) media: Media,
     /// The call it is part of.
     pub(crate) call: Option<Key>,
-    /// Time-stamp of the peer's frame that opened it: what tells that frame's repetitions from another call.
-    pub(crate) opening: Option<Timestamp>,
+    /// Time-stamp and call token of the peer's frame that opened it: what tells that frame's repetitions from another
+    /// call. A time-stamp alone would not: many a peer's clock begins anew with each call.
+    pub(crate) opening: Option<(Timestamp, Box<[u8]>)>,
     /// The peer has shown that it hears us: a token returned, or a frame that names our number.
     pub(crate) proven: bool,
     /// What opened it has been sent once more with the peer's call token.

@@ -8,6 +8,7 @@ use dataplane::wire::{
     CallNumber, FrameType, FullFrame, FullHeader, IaxSubclass, Subclass, Timestamp,
 };
 
+use crate::admission::Again;
 use crate::association::{Found, Tombstone};
 use crate::cause::Cause;
 use crate::elements::Elements;
@@ -69,8 +70,11 @@ impl Control {
             None => Found::Nothing,
         };
         match found {
-            Found::Leg(leg) if self.begins_anew(now, leg, &heard) => {
+            Found::Leg(leg) if self.opens_again(now, leg, &heard) == Again::Anew => {
                 self.begin_anew(now, core, from, leg, &heard);
+            }
+            Found::Leg(leg) if self.opens_again(now, leg, &heard) == Again::Late => {
+                self.stats.strays += 1;
             }
             Found::Leg(leg) if self.belongs(leg, &heard) => self.handle_on_leg(now, leg, &heard),
             Found::Leg(leg) if self.legs.get(leg).is_some_and(|leg| leg.theirs.is_none()) => {
