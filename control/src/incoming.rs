@@ -259,8 +259,7 @@ impl Control {
                 self.call_leg_ended(now, key, Cause::OUT_OF_ORDER, Some(why), Ending::Silent);
             }
             Work::Registrar(_) => self.registrar_due(now, key),
-            Work::Registrant(_) => {}
-            Work::Probe(_) => self.leg_lost(now, key, "it does not answer"),
+            Work::Registrant(_) | Work::Probe(_) => self.leg_lost(now, key, "it does not answer"),
         }
     }
 
