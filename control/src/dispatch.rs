@@ -199,14 +199,18 @@ impl Control {
                 self.owe_voice(key);
             }
         }
-        if !quelch || heard.elements.music_on_hold {
-            let control = if quelch { ControlSubclass::Hold } else { ControlSubclass::Unhold };
-            let other = self.partner(key).filter(|other| self.is_linked(*other));
-            if let Some(other) = other.filter(|_| heard.elements.music_on_hold) {
-                let kind = (FrameType::Control, Subclass::control(control));
-                self.send(now, other, kind, &[], OnAck::Nothing);
-            }
-        }
+        let music = heard.elements.music_on_hold;
+        let Some(other) = self.partner(key).filter(|other| self.is_linked(*other)) else { return };
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let held = leg.media.holds;
+        leg.media.holds = quelch && (music || held);
+        let control = match (held, leg.media.holds) {
+            (false, true) => ControlSubclass::Hold,
+            (true, false) => ControlSubclass::Unhold, // UNQUELCH itself never speaks of music
+            _ => return,
+        };
+        let kind = (FrameType::Control, Subclass::control(control));
+        self.send(now, other, kind, &[], OnAck::Nothing);
     }
 
     /// Call control from a leg: what concerns the set-up is acted on, what may cross is passed on, the rest dropped.

@@ -183,6 +183,8 @@ pub(crate) struct Media {
     pub(crate) owes: bool,
     /// The peer asked for silence.
     pub(crate) quelched: bool,
+    /// It asked for music to the other side meanwhile, which was told HOLD.
+    pub(crate) holds: bool,
     /// Voice to the peer shares its trunk frames, once it knows the call.
     pub(crate) trunk: bool,
 }
@@ -262,6 +264,7 @@ impl Leg {
                 sent_high: 0,
                 owes: false,
                 quelched: false,
+                holds: false,
                 trunk: false,
             },
             call: None,
