@@ -69,6 +69,7 @@ fn live(seed: u64) {
 fn lenient() -> Options {
     Options {
         answer_within: 12 * SECOND,
+        peers_vanish: true,
         wrap_grace: 5 * SECOND,
         timed_entries_only: false,
         ..Options::default()

@@ -1,5 +1,7 @@
 //! What the peer tells on a leg: the state the switch's own frames are held against.
 
+use std::time::Duration;
+
 use dataplane::wire::{FrameType, FullFrame, IaxSubclass as Iax, SeqNo};
 
 use super::Options;
@@ -22,7 +24,7 @@ impl Leg {
             }
             Some(Iax::CallToken) => return,
             Some(Iax::Inval) => return self.close(log.now),
-            Some(Iax::Vnak) => self.vnak = Some((log.now, header.iseqno)),
+            Some(Iax::Vnak) => self.asked_again(header.iseqno, log),
             _ => {}
         }
         self.theirs = Some(header.source);
@@ -46,6 +48,14 @@ impl Leg {
             }
             _ => {} // a gap: the switch may ask for it again, and the peer's own timer will
         }
+    }
+
+    /// VNAK. Of several in a row the one that asks for most may be the one that is obeyed.
+    fn asked_again(&mut self, from: SeqNo, log: &Log) {
+        let before = self.vnak.filter(|(at, before)| {
+            log.now - *at < AT_ONCE && from.ahead_of(*before) < 128 // in one breath
+        });
+        self.vnak = Some((log.now, before.map_or(from, |(_, before)| before)));
     }
 
     /// A frame in its turn: what it changes, and what the switch owes for it.
@@ -113,3 +123,6 @@ impl Leg {
         }
     }
 }
+
+/// VNAKs closer together than this may have been read together.
+const AT_ONCE: Duration = Duration::from_millis(50);

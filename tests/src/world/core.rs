@@ -197,7 +197,8 @@ impl ModelCore {
         }
         let Some(sent) = relay.sends_at(at).filter(|_| !relay.owes || relay.punted) else {
             relay.punted = true;
-            let audio = audio.to_vec();
+            let (far, audio) = (relay.spec.far, audio.to_vec());
+            self.flush(far, now); // or the full frame would overtake what waits for its tick
             return self.out.punts.push(Punted::Voice { relay: id, heard: at, audio });
         };
         cell.sent.store(relay.mark.0, Relaxed);
