@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use dataplane::wire::{FrameType, FullFrame, IaxSubclass as Iax, SeqNo};
+use dataplane::wire::{FrameType, FullFrame, IaxSubclass as Iax, IeKind, SeqNo};
 
 use super::Options;
 use super::content;
 use super::finding::Log;
-use super::leg::{Heard, Leg, Owed};
+use super::leg::{Heard, Leg, Owed, Sent};
 
 impl Leg {
     /// A full frame from the peer that names this leg, by our number or by its own.
@@ -19,9 +19,7 @@ impl Leg {
         }
         self.active = log.now;
         match subclass {
-            Some(Iax::CallToken) if self.originating && self.theirs.is_none() => {
-                return self.start_again();
-            }
+            Some(Iax::CallToken) if self.wants_a_token() => return self.start_again(),
             Some(Iax::CallToken) => return,
             Some(Iax::Inval) => return self.close(log.now),
             Some(Iax::Vnak) => self.asked_again(header.iseqno, log),
@@ -48,6 +46,12 @@ impl Leg {
             }
             _ => {} // a gap: the switch may ask for it again, and the peer's own timer will
         }
+    }
+
+    /// Whether what opened the leg had no token yet. A second token, for a copy of it, changes nothing.
+    fn wants_a_token(&self) -> bool {
+        let bare = |sent: &Sent| sent.data.ends_with(&[IeKind::CallToken.to_wire(), 0]);
+        self.originating && self.theirs.is_none() && self.sent.back().is_some_and(bare)
     }
 
     /// VNAK. Of several in a row the one that asks for most may be the one that is obeyed.
