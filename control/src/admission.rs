@@ -77,10 +77,6 @@ impl Control {
     /// token's life it may be a first frame that was late; later the peer has started anew and knows nothing of the
     /// old call.
     pub(crate) fn opens_again(&self, now: Instant, leg: Key, heard: &HeardFrame<'_>) -> Again {
-        let opens = matches!(
-            heard.iax(),
-            Some(IaxSubclass::New | IaxSubclass::RegReq | IaxSubclass::RegRel)
-        );
         let header = heard.frame.header();
         let (Some(token), Some(leg)) = (heard.elements.call_token, self.legs.get(leg)) else {
             return Again::No;
@@ -89,7 +85,7 @@ impl Control {
             .opening
             .as_ref()
             .is_some_and(|(at, with)| *at == header.timestamp && **with == *token);
-        match opens && header.destination.is_none() && !repeats {
+        match heard.opens() && header.destination.is_none() && !repeats {
             false => Again::No,
             true if now < leg.started + self.config.general.call_token_expiration => Again::Late,
             true => Again::Anew,

@@ -42,6 +42,12 @@ impl HeardFrame<'_> {
         let header = self.frame.header();
         (header.frame_type == FrameType::Iax).then(|| header.subclass.as_iax())
     }
+
+    /// Whether it is a message that opens a leg.
+    pub(crate) fn opens(&self) -> bool {
+        let iax = self.iax();
+        matches!(iax, Some(IaxSubclass::New | IaxSubclass::RegReq | IaxSubclass::RegRel))
+    }
 }
 
 /// A new leg's particulars.
@@ -80,6 +86,8 @@ impl Control {
             Found::Leg(leg) if self.legs.get(leg).is_some_and(|leg| leg.theirs.is_none()) => {
                 self.stats.strays += 1;
             }
+            // INVAL from a number that lives would end the call that has it, at a peer that looks for the source alone.
+            Found::Leg(_) if !heard.opens() => self.stats.strays += 1,
             Found::Tombstone(ours, tombstone) => {
                 self.answer_for_the_dead(now, core, from, (ours, tombstone), &heard);
             }
