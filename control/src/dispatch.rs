@@ -8,7 +8,7 @@ use dataplane::wire::{
 
 use crate::cause::Cause;
 use crate::engine::Control;
-use crate::leg::{Ending, Work};
+use crate::leg::{Ending, LegState, Work};
 use crate::reliable::OnAck;
 use crate::slab::Key;
 use crate::transport::{HeardFrame, iax};
@@ -18,6 +18,15 @@ impl Control {
     pub(crate) fn dispatch(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
         self.heard_anything(now, key);
         let header = heard.frame.header();
+        let ends = matches!(
+            heard.iax(),
+            Some(
+                IaxSubclass::Hangup | IaxSubclass::Reject | IaxSubclass::Inval | IaxSubclass::Vnak
+            )
+        );
+        if self.state_of(key) == Some(LegState::Ending) && !ends {
+            return; // our last frame has gone: acknowledged, and nothing more is said
+        }
         match header.frame_type {
             FrameType::Iax => self.dispatch_iax(now, key, heard, header.subclass.as_iax()),
             FrameType::Voice => self.voice_heard(now, key, heard),
