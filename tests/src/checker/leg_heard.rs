@@ -44,6 +44,10 @@ impl Leg {
                     self.owe(owed, content::name(frame), options.answer_within, log);
                 }
             }
+            _ if ends && (self.closed.is_some() || options.peers_vanish) => {
+                self.remember(frame); // what is missing before it matters to nobody any more
+                self.expected = header.oseqno.next();
+            }
             _ => {} // a gap: the switch may ask for it again, and the peer's own timer will
         }
     }
