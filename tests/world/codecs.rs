@@ -55,7 +55,7 @@ fn wanted_of(host: &Host) -> MediaFormat {
         let Ok(Frame::Full(frame)) = Frame::parse(&datagram) else { continue };
         if frame.header().subclass.as_iax() == IaxSubclass::New {
             let format = frame.ies().filter_map(Result::ok).find(|ie| ie.kind == IeKind::Format);
-            let mask = format.and_then(|ie| ie.as_u32()).unwrap();
+            let mask = format.and_then(|ie| ie.as_u32()).expect("FORMAT has 32 bits");
             wanted = MediaFormat::from_bit(mask.trailing_zeros() as u8);
         }
     }
