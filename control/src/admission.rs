@@ -28,6 +28,17 @@ enum Token {
     Dealt,
 }
 
+/// What an opening frame is to the leg that has its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// No opening frame, or the leg's own once more.
+    No,
+    /// One from before the leg's own, perhaps. To acknowledge it would stop a peer that means it from repeating it.
+    Late,
+    /// Another call's.
+    Anew,
+}
+
 impl Control {
     /// A full frame that belongs to no leg.
     pub(crate) fn handle_without_leg(
@@ -62,22 +73,23 @@ impl Control {
         }
     }
 
-    /// Whether a frame that opens a call has the number of a leg but is no repetition of what opened that: the peer has
-    /// started anew and knows nothing of the old call. Within a token's life it may be a first frame that was late.
-    pub(crate) fn begins_anew(&self, now: Instant, leg: Key, heard: &HeardFrame<'_>) -> bool {
-        let opens = matches!(
-            heard.iax(),
-            Some(IaxSubclass::New | IaxSubclass::RegReq | IaxSubclass::RegRel)
-        );
+    /// Whether a frame that opens a call has the number of a leg but is no repetition of what opened that. Within a
+    /// token's life it may be a first frame that was late; later the peer has started anew and knows nothing of the
+    /// old call.
+    pub(crate) fn opens_again(&self, now: Instant, leg: Key, heard: &HeardFrame<'_>) -> Again {
         let header = heard.frame.header();
-        let late = self.config.general.call_token_expiration;
-        opens
-            && header.destination.is_none()
-            && heard.elements.call_token.is_some()
-            && self.legs.get(leg).is_some_and(|leg| {
-                leg.opening.is_none_or(|opening| opening != header.timestamp)
-                    && now >= leg.started + late
-            })
+        let (Some(token), Some(leg)) = (heard.elements.call_token, self.legs.get(leg)) else {
+            return Again::No;
+        };
+        let repeats = leg
+            .opening
+            .as_ref()
+            .is_some_and(|(at, with)| *at == header.timestamp && **with == *token);
+        match heard.opens() && header.destination.is_none() && !repeats {
+            false => Again::No,
+            true if now < leg.started + self.config.general.call_token_expiration => Again::Late,
+            true => Again::Anew,
+        }
     }
 
     /// A peer that has started anew: once its token proves that it is the peer, the old leg makes way.

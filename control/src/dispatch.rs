@@ -8,7 +8,7 @@ use dataplane::wire::{
 
 use crate::cause::Cause;
 use crate::engine::Control;
-use crate::leg::{Ending, Work};
+use crate::leg::{Ending, LegState, Work};
 use crate::message;
 use crate::output::Topic;
 use crate::reliable::OnAck;
@@ -20,6 +20,15 @@ impl Control {
     pub(crate) fn dispatch(&mut self, now: Instant, key: Key, heard: &HeardFrame<'_>) {
         self.heard_anything(now, key);
         let header = heard.frame.header();
+        let ends = matches!(
+            heard.iax(),
+            Some(
+                IaxSubclass::Hangup | IaxSubclass::Reject | IaxSubclass::Inval | IaxSubclass::Vnak
+            )
+        );
+        if self.state_of(key) == Some(LegState::Ending) && !ends {
+            return; // our last frame has gone: acknowledged, and nothing more is said
+        }
         match header.frame_type {
             FrameType::Iax => self.dispatch_iax(now, key, heard, header.subclass.as_iax()),
             FrameType::Voice => self.voice_heard(now, key, heard),
@@ -223,14 +232,18 @@ impl Control {
                 self.owe_voice(key);
             }
         }
-        if !quelch || heard.elements.music_on_hold {
-            let control = if quelch { ControlSubclass::Hold } else { ControlSubclass::Unhold };
-            let other = self.partner(key).filter(|other| self.is_linked(*other));
-            if let Some(other) = other.filter(|_| heard.elements.music_on_hold) {
-                let kind = (FrameType::Control, Subclass::control(control));
-                self.send(now, other, kind, &[], OnAck::Nothing);
-            }
-        }
+        let music = heard.elements.music_on_hold;
+        let Some(other) = self.partner(key).filter(|other| self.is_linked(*other)) else { return };
+        let Some(leg) = self.legs.get_mut(key) else { return };
+        let held = leg.media.holds;
+        leg.media.holds = quelch && (music || held);
+        let control = match (held, leg.media.holds) {
+            (false, true) => ControlSubclass::Hold,
+            (true, false) => ControlSubclass::Unhold, // UNQUELCH itself never speaks of music
+            _ => return,
+        };
+        let kind = (FrameType::Control, Subclass::control(control));
+        self.send(now, other, kind, &[], OnAck::Nothing);
     }
 
     /// Call control from a leg: what concerns the set-up is acted on, what may cross is passed on, the rest dropped.

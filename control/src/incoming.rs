@@ -74,7 +74,8 @@ impl Control {
         let Some(leg) = self.legs.get_mut(key) else { return false };
         leg.state = LegState::Waiting;
         leg.theirs = Some(header.source);
-        leg.opening = Some(header.timestamp);
+        leg.opening =
+            Some((header.timestamp, heard.elements.call_token.unwrap_or_default().into()));
         leg.proven = validated;
         leg.unvalidated = !validated;
         let _ = leg.reliable.arrive(&header, true);
@@ -301,8 +302,7 @@ impl Control {
                 self.call_leg_ended(now, key, Cause::OUT_OF_ORDER, Some(why), Ending::Silent);
             }
             Work::Registrar(_) => self.registrar_due(now, key),
-            Work::Registrant(_) => {}
-            Work::Probe(_) => self.leg_lost(now, key, "it does not answer"),
+            Work::Registrant(_) | Work::Probe(_) => self.leg_lost(now, key, "it does not answer"),
         }
     }
 

@@ -211,6 +211,8 @@ pub(crate) struct Media {
     pub(crate) told_of_format: bool,
     /// Format of the last full VIDEO frame heard that told one.
     pub(crate) video: Option<MediaFormat>,
+    /// It asked for music to the other side meanwhile, which was told HOLD.
+    pub(crate) holds: bool,
     /// Voice to the peer shares its trunk frames, once it knows the call.
     pub(crate) trunk: bool,
 }
@@ -247,8 +249,9 @@ pub(crate) struct Leg {
     pub(crate) undecryptable: u32,
     /// The call it is part of.
     pub(crate) call: Option<Key>,
-    /// Time-stamp of the peer's frame that opened it: what tells that frame's repetitions from another call.
-    pub(crate) opening: Option<Timestamp>,
+    /// Time-stamp and call token of the peer's frame that opened it: what tells that frame's repetitions from another
+    /// call. A time-stamp alone would not: many a peer's clock begins anew with each call.
+    pub(crate) opening: Option<(Timestamp, Box<[u8]>)>,
     /// The peer has shown that it hears us: a token returned, or a frame that names our number.
     pub(crate) proven: bool,
     /// What opened it has been sent once more with the peer's call token.
@@ -301,6 +304,7 @@ impl Leg {
                 muted: false,
                 told_of_format: false,
                 video: None,
+                holds: false,
                 trunk: false,
             },
             secrecy: Secrecy::Clear,

@@ -29,6 +29,7 @@ mod formats;
 mod identity;
 mod incoming;
 mod leg;
+mod leg_timers;
 mod limiter;
 mod limits;
 mod loop_guard;

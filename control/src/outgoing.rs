@@ -272,6 +272,8 @@ impl Control {
         if let Some(leg) = self.legs.get_mut(key) {
             leg.token_taken = true;
             leg.reliable.restart();
+            // Repeated before its answer can be here, it would be a second call to Asterisk, for each valid token is.
+            leg.reliable.measured(now.since(leg.started).max(leg.reliable.rtt()));
         }
         self.send(now, key, iax(kind), &data, OnAck::Nothing);
     }

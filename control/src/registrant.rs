@@ -22,6 +22,9 @@ use crate::transport::{HeardFrame, Opening, iax};
 
 /// Seconds asked for until a registrar grants others.
 const REFRESH: u16 = 60;
+/// How long a registrar may take from one message to the next. Its acknowledgement alone says that it lives, not that it
+/// will ever answer: it may have restarted in between.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Time-outs in a row after which silence is kept.
 const TIMEOUTS_BEFORE_QUIET: u32 = 3;
 
@@ -153,6 +156,9 @@ impl Control {
             );
         };
         let Some((kind, elements)) = self.registration_request(index) else { return };
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.due_at = now + ANSWER_WAIT;
+        }
         if let Some(registrant) = self.registrants.get_mut(index as usize) {
             registrant.leg = Some(key);
             registrant.state = State::RequestSent;
@@ -208,6 +214,7 @@ impl Control {
         let data = message::reject(Cause::NO_AUTHORITY);
         if let Some(leg) = self.legs.get_mut(key) {
             leg.state = LegState::Ending;
+            leg.due_at = Instant::FAR_FUTURE;
         }
         self.send(now, key, iax(IaxSubclass::Reject), &data, OnAck::End);
         if let Some(registrant) = self.registrants.get_mut(index as usize) {

@@ -49,7 +49,8 @@ impl Control {
         let header = *heard.frame.header();
         let Some(leg) = self.legs.get_mut(key) else { return false };
         leg.theirs = Some(header.source);
-        leg.opening = Some(header.timestamp);
+        leg.opening =
+            Some((header.timestamp, heard.elements.call_token.unwrap_or_default().into()));
         leg.unvalidated = !validated;
         let _ = leg.reliable.arrive(&header, true);
         self.unvalidated += u32::from(!validated);

@@ -235,6 +235,11 @@ impl Reliable {
         Ok(())
     }
 
+    /// The round trip reckoned with.
+    pub(crate) fn rtt(&self) -> Duration {
+        self.rtt
+    }
+
     /// A round trip was measured, by a time-stamp the peer sent back and may have made up.
     pub(crate) fn measured(&mut self, rtt: Duration) {
         self.rtt = rtt.min(INTERVAL_MAX);

@@ -42,6 +42,9 @@ pub struct Options {
     pub resend_after: Duration,
     /// After this long without an acknowledgement no further copy may come.
     pub give_up_after: Duration,
+    /// Whether peers restart and links break for long: the switch gives up legs without a word then, and what it leaves
+    /// undone on one is not judged.
+    pub peers_vanish: bool,
     /// Least time a call number rests before it is used for another call with the same peer.
     pub rest: Duration,
 }
@@ -55,7 +58,8 @@ impl Default for Options {
             wrap_grace: Duration::from_millis(500),
             resend_after: Duration::from_millis(90), // 100 ms, less what timers and captures are off
             give_up_after: Duration::from_millis(10_500), // 10 s, and a late wake
-            rest: Duration::from_millis(4900),       // 5 s likewise
+            peers_vanish: false,
+            rest: Duration::from_millis(4900), // 5 s likewise
         }
     }
 }

@@ -152,13 +152,15 @@ impl Judge<'_> {
         }
         let key = (peer, header.source);
         if subclass == Some(Iax::Inval) {
-            let alive = self.legs.get(&key).is_some_and(|leg| {
+            let leg = self.legs.get_mut(&key).filter(|leg| {
                 leg.closed.is_none() && !leg.ending && leg.theirs == header.destination
             });
-            if alive {
+            let Some(leg) = leg else { return };
+            let cancelled = leg.originating && leg.sent.len() <= 1; // before the first answer came
+            if !cancelled && !self.options.peers_vanish {
                 self.log.wrong(format!("INVAL for call {}, which lives", header.source));
             }
-            return;
+            return leg.close(self.log.now);
         }
         if self.starts_a_leg(key, frame) {
             self.start(key, frame);
@@ -202,7 +204,9 @@ impl Judge<'_> {
             if rested < self.options.rest {
                 self.log.wrong(format!("call number {ours} rested {} ms", rested.as_millis()));
             }
-            old.finish(now, RESEND_WITHIN, &mut self.log);
+            if !self.options.peers_vanish {
+                old.finish(now, RESEND_WITHIN, &mut self.log);
+            }
         }
         self.stats.legs += 1;
         let header = frame.header();
@@ -229,7 +233,9 @@ impl Judge<'_> {
     fn finish(mut self) -> Report {
         let now = self.log.now;
         for leg in self.legs.values_mut() {
-            leg.finish(now, RESEND_WITHIN, &mut self.log);
+            if !self.options.peers_vanish {
+                leg.finish(now, RESEND_WITHIN, &mut self.log);
+            }
         }
         self.stateless.finish(now, self.options.answer_within, &mut self.log);
         let mut violations = self.log.violations;

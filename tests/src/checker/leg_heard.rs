@@ -1,11 +1,13 @@
 //! What the peer tells on a leg: the state the switch's own frames are held against.
 
-use dataplane::wire::{FrameType, FullFrame, IaxSubclass as Iax, SeqNo};
+use std::time::Duration;
+
+use dataplane::wire::{FrameType, FullFrame, IaxSubclass as Iax, IeKind, SeqNo};
 
 use super::Options;
 use super::content;
 use super::finding::Log;
-use super::leg::{Heard, Leg, Owed};
+use super::leg::{Heard, Leg, Owed, Sent};
 
 impl Leg {
     /// A full frame from the peer that names this leg, by our number or by its own.
@@ -17,12 +19,10 @@ impl Leg {
         }
         self.active = log.now;
         match subclass {
-            Some(Iax::CallToken) if self.originating && self.theirs.is_none() => {
-                return self.start_again();
-            }
+            Some(Iax::CallToken) if self.wants_a_token() => return self.start_again(),
             Some(Iax::CallToken) => return,
             Some(Iax::Inval) => return self.close(log.now),
-            Some(Iax::Vnak) => self.vnak = Some((log.now, header.iseqno)),
+            Some(Iax::Vnak) => self.asked_again(header.iseqno, log),
             _ => {}
         }
         self.theirs = Some(header.source);
@@ -44,8 +44,26 @@ impl Leg {
                     self.owe(owed, content::name(frame), options.answer_within, log);
                 }
             }
+            _ if ends && (self.closed.is_some() || options.peers_vanish) => {
+                self.remember(frame); // what is missing before it matters to nobody any more
+                self.expected = header.oseqno.next();
+            }
             _ => {} // a gap: the switch may ask for it again, and the peer's own timer will
         }
+    }
+
+    /// Whether what opened the leg had no token yet. A second token, for a copy of it, changes nothing.
+    fn wants_a_token(&self) -> bool {
+        let bare = |sent: &Sent| sent.data.ends_with(&[IeKind::CallToken.to_wire(), 0]);
+        self.originating && self.theirs.is_none() && self.sent.back().is_some_and(bare)
+    }
+
+    /// VNAK. Of several in a row the one that asks for most may be the one that is obeyed.
+    fn asked_again(&mut self, from: SeqNo, log: &Log) {
+        let before = self.vnak.filter(|(at, before)| {
+            log.now - *at < AT_ONCE && from.ahead_of(*before) < 128 // in one breath
+        });
+        self.vnak = Some((log.now, before.map_or(from, |(_, before)| before)));
     }
 
     /// A frame in its turn: what it changes, and what the switch owes for it.
@@ -113,3 +131,6 @@ impl Leg {
         }
     }
 }
+
+/// VNAKs closer together than this may have been read together.
+const AT_ONCE: Duration = Duration::from_millis(50);

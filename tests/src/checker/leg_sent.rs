@@ -223,6 +223,10 @@ impl Leg {
     /// The destination is the peer's number, and 0 only until that is known.
     fn check_destination(&self, frame: &FullFrame<'_>, log: &mut Log) {
         let destination = frame.header().destination;
+        let cancels = self.originating && content::iax(frame) == Some(Iax::Hangup);
+        if destination.is_none() && cancels {
+            return; // before the first answer came: the peer finds the call by the source
+        }
         if destination.is_none() {
             log.wrong(format!("{} with destination 0", content::name(frame)));
         } else if destination != self.theirs {

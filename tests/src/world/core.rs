@@ -1,7 +1,9 @@
 //! A core as `handoff` describes it, in the plainest words: the model that control is tried against.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -12,8 +14,8 @@ use dataplane::handoff::{
 };
 use dataplane::time::Instant;
 use dataplane::wire::{
-    CallNumber, EntryForm, Frame, MiniTimestamp, Timestamp, emit_entry_header, emit_mini_header,
-    emit_trunk_header,
+    CallNumber, EntryForm, Frame, FrameType, MiniTimestamp, Timestamp, emit_entry_header,
+    emit_mini_header, emit_trunk_header,
 };
 
 use super::ledger::Ledger;
@@ -64,6 +66,9 @@ struct Relay {
     untimed: Option<Instant>,
 }
 
+/// Peers a trunk frame has gone to, with their epochs: the first frame of all cores says time 0.
+pub(super) type Begun = Rc<RefCell<HashSet<(PeerIndex, Instant)>>>;
+
 /// One core's relays and peers.
 #[derive(Debug)]
 pub(super) struct ModelCore {
@@ -72,6 +77,7 @@ pub(super) struct ModelCore {
     by_call: HashMap<(PeerIndex, CallNumber), RelayId>,
     trunks: BTreeMap<PeerIndex, TrunkBuffer>,
     strays: HashMap<PeerIndex, Instant>,
+    begun: Begun,
     cells: Arc<RelayCells>,
     out: CoreOutput,
 }
@@ -87,13 +93,14 @@ struct Heard<'a> {
 const STRAY_REST: Duration = Duration::from_millis(100);
 
 impl ModelCore {
-    pub(super) fn new(cells: Arc<RelayCells>) -> Self {
+    pub(super) fn new(cells: Arc<RelayCells>, begun: Begun) -> Self {
         Self {
             peers: BTreeMap::new(),
             relays: BTreeMap::new(),
             by_call: HashMap::new(),
             trunks: BTreeMap::new(),
             strays: HashMap::new(),
+            begun,
             cells,
             out: CoreOutput::default(),
         }
@@ -135,7 +142,14 @@ impl ModelCore {
             self.peers.values().find(|p| (p.local, p.remote) == (local, remote)).map(|p| p.index);
         let entry = |source, stamp, audio| peer.map(|peer| Heard { peer, source, stamp, audio });
         match Frame::parse(octets) {
-            Ok(Frame::Full(_)) => {
+            Ok(Frame::Full(full)) => {
+                let header = *full.header();
+                let id = peer.and_then(|peer| self.by_call.get(&(peer, header.source)));
+                if header.frame_type == FrameType::Voice
+                    && let Some(relay) = id.and_then(|id| self.relays.get_mut(id))
+                {
+                    relay.heard_full(header.timestamp);
+                }
                 let octets = octets.to_vec();
                 self.out.punts.push(Punted::Full { local, remote, octets });
             }
@@ -197,7 +211,8 @@ impl ModelCore {
         }
         let Some(sent) = relay.sends_at(at).filter(|_| !relay.owes || relay.punted) else {
             relay.punted = true;
-            let audio = audio.to_vec();
+            let (far, audio) = (relay.spec.far, audio.to_vec());
+            self.flush(far, now); // or the full frame would overtake what waits for its tick
             return self.out.punts.push(Punted::Voice { relay: id, heard: at, audio });
         };
         cell.sent.store(relay.mark.0, Relaxed);
@@ -252,7 +267,9 @@ impl ModelCore {
         };
         let mut octets = vec![0; 8];
         let form: EntryForm = peer.trunk.form;
-        emit_trunk_header(form, now.millis_since(peer.epoch), &mut octets).expect("eight octets");
+        let first = self.begun.borrow_mut().insert((far, peer.epoch));
+        let time = if first { 0 } else { now.millis_since(peer.epoch).max(1) };
+        emit_trunk_header(form, time, &mut octets).expect("eight octets");
         octets.extend_from_slice(buffer.entries());
         self.out.sends.push((peer.local, peer.remote, octets));
     }
@@ -336,6 +353,14 @@ impl Relay {
         let passed = self.untimed.replace(now).map_or(lasts, |last| now.millis_since(last));
         let far = passed.abs_diff(lasts) > 100;
         self.spec.newest.offset_by(if far { passed } else { lasts })
+    }
+
+    /// A full VOICE frame goes to control: what follows is told from its time.
+    fn heard_full(&mut self, at: Timestamp) {
+        if self.spec.offset.is_none() || !at.is_before(self.spec.newest) {
+            self.spec.newest = at;
+            self.untimed = None;
+        }
     }
 
     /// The time-stamp to send; a new round of its low 16 bits makes a full frame due.

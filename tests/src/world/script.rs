@@ -90,11 +90,20 @@ impl Host {
 
     /// All calls that ever came in.
     pub fn calls_in(&self) -> Vec<CallId> {
-        let is_in = |leg: &PeerLeg| leg.role == Role::Callee;
+        self.legs_of(Role::Callee)
+    }
+
+    /// All legs that ever were of a role.
+    pub fn legs_of(&self, role: Role) -> Vec<CallId> {
         self.look(|peer| {
             let legs = peer.legs.iter().enumerate();
-            legs.filter(|(_, leg)| is_in(leg)).map(|(at, _)| CallId(at)).collect()
+            legs.filter(|(_, leg)| leg.role == role).map(|(at, _)| CallId(at)).collect()
         })
+    }
+
+    /// The next number a leg expects of the switch.
+    pub fn iseqno(&self, call: CallId) -> u8 {
+        self.at_leg(call, |leg| leg.iseqno)
     }
 
     /// What the call that came in said of itself.

@@ -157,7 +157,8 @@ impl PeerLeg {
 
     fn hear_block(&mut self, ctx: &mut Ctx<'_>, at: Timestamp, audio: &[u8]) {
         let sized = self.ear.format.map(octets_of) == Some(audio.len());
-        match Block::read(audio).filter(|_| sized) {
+        match Block::read(audio) {
+            Some(_) if !sized => ctx.ledger.dropped(audio, "of another format than announced"),
             Some(block) if self.accepted => {
                 ctx.ledger.heard(audio);
                 self.ear.blocks.push((block.call, block.index, at.0));

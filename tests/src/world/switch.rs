@@ -10,7 +10,7 @@ use control::{Control, LogLevel, LogLine, Output, Setup, Ticket};
 use dataplane::handoff::{Command, CoreId, RelayCells, SocketId};
 use dataplane::time::Instant;
 
-use super::core::{ModelCore, Punted};
+use super::core::{Begun, ModelCore, Punted};
 use super::ledger::{Ledger, voice_of};
 
 /// Something on its way between the planes, or to the world.
@@ -66,7 +66,9 @@ impl Switch {
             now,
             unix_seconds: UNIX_SECONDS,
         });
-        let cores = (0..cores).map(|_| ModelCore::new(Arc::clone(&cells))).collect();
+        let begun = Begun::default();
+        let cores =
+            (0..cores).map(|_| ModelCore::new(Arc::clone(&cells), Begun::clone(&begun))).collect();
         let mut switch = Self { control, config, cores, log: Vec::new(), effects: Vec::new() };
         switch.drain(now, &mut Ledger::default());
         switch
