@@ -5,9 +5,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use dataplane::core_loop::CoreLimits;
-use dataplane::handoff::{Carriage, Command, Punt, RelayId, RelaySpec};
-use dataplane::wire::EntryForm;
-use tests::datagrams::{mini, ping, trunk};
+use dataplane::handoff::{CallKey, Carriage, Command, Conversion, Punt, RelayId, RelaySpec};
+use dataplane::wire::{EntryForm, VideoTimestamp};
+use tests::datagrams::{encrypted, mini, ping, trunk, video};
 use tests::one_core::{Arrival, OneCore, address, call, relay};
 
 /// The system's allocator, with a count of what this thread asks of it.
@@ -67,12 +67,21 @@ const LIMITS: CoreLimits = CoreLimits {
     commands_per_step: 256,
 };
 
+const KEY: CallKey = CallKey([9; 16]);
+
 /// Relays 0.. are heard from peer 0, every second one of those from 3000 on from peer 1, and go to the other peers.
 fn spec(id: u32) -> RelaySpec {
     let near = u32::from(id >= 3000 && id.is_multiple_of(2));
     let carriage = if id.is_multiple_of(3) { Carriage::Mini } else { Carriage::Trunk };
     let number = 1 + id as u16;
-    RelaySpec { carriage, ..relay(id, near, number, 2 + id % 40, number) }
+    let key = |every| id.is_multiple_of(every).then_some(KEY);
+    RelaySpec {
+        carriage,
+        decrypt: key(5),
+        encrypt: key(7),
+        convert: id.is_multiple_of(11).then_some(Conversion::AlawToUlaw),
+        ..relay(id, near, number, 2 + id % 40, number)
+    }
 }
 
 fn bench() -> OneCore {
@@ -130,6 +139,8 @@ fn carrying_voice_allocates_nothing() {
         let audio = &audio[..1 + usize::from(n)];
         bench.hear(0, [mini(call(1 + n), n, audio), ping(call(1 + n)), vec![0; n.into()]]);
         bench.hear(50, [mini(call(1 + n), n, audio)]);
+        bench.hear(0, [encrypted(KEY, &mini(call(1 + n), n, audio))]);
+        bench.hear(0, [video(call(1 + n), VideoTimestamp(n), audio)]);
     }
     bench.core.io_mut().arriving.retain(|arrival| !arrival.octets.is_empty());
 
@@ -156,8 +167,11 @@ fn installing_moving_and_removing_relays_allocates_nothing() {
             for id in 0..RELAYS {
                 bench.ask(Command::Carry(RelayId(id), Carriage::Trunk));
                 bench.ask(Command::Install(spec(id)));
+                bench.ask(Command::Rekey(RelayId(id), KEY));
+                bench.ask(Command::RekeySent(RelayId(id), KEY));
+                bench.ask(Command::Convert(RelayId(id), Some(Conversion::UlawToAlaw)));
                 bench.ask(Command::Remove(RelayId(id)));
-                if id % 64 == 63 {
+                if id % 32 == 31 {
                     bench.step_after(1);
                     removed += read_punts(&mut bench);
                 }

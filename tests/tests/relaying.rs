@@ -1,12 +1,18 @@
 //! A core against a naive model of it, over random voice and commands: every frame of audio comes out exactly once, in
 //! order, at the right place with the right time-stamp, or is accounted for.
 
-use std::collections::{BTreeMap, VecDeque};
+#[path = "relaying/model.rs"]
+mod model;
 
-use dataplane::handoff::{Carriage, Command, Punt, RelayId, RelaySpec};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use dataplane::g711;
+use dataplane::handoff::{CallKey, Carriage, Command, Conversion, Punt, RelayId, RelaySpec};
 use dataplane::wire::{CallNumber, EntryForm, MediaFormat, Timestamp};
+use model::{Heard, Model, Treatment};
 use proptest::prelude::*;
-use tests::datagrams::{mini, ping, trunk, voices};
+use tests::datagrams::{Voice, decrypted, encrypted, mini, ping, trunk, voices};
 use tests::one_core::{Arrival, LIMITS, OneCore, address, call, relay};
 
 /// Relays 0.. of the test; relay n hears call 100 + n of peer n % NEAR and is our call 200 + n with its far peer.
@@ -37,13 +43,22 @@ struct Datagram {
 
 #[derive(Debug, Clone, Copy)]
 enum Ask {
-    Install(Carriage, u32, bool),
+    Install(Carriage, u32, bool, Treatment),
     Remove,
     Carry(Carriage),
     Quelch(bool),
     Owe,
     HandBack(i16),
+    Rekey(u8),
+    RekeySent(u8),
+    Convert(bool),
 }
+
+fn key(number: u8) -> CallKey {
+    CallKey([number; 16])
+}
+
+const CONVERSION: Conversion = Conversion::UlawToAlaw;
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let carriage = || prop_oneof![Just(Carriage::Mini), Just(Carriage::Trunk)];
@@ -51,14 +66,23 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let frames = prop::collection::vec((0..RELAYS + 2, moves), 1..9);
     let datagram =
         (any::<bool>(), frames).prop_map(|(as_trunk, frames)| Datagram { as_trunk, frames });
+    let some_key = || prop::option::weighted(0.3, any::<u8>());
+    let treatment = (some_key(), some_key(), prop::bool::weighted(0.2))
+        .prop_map(|(decrypt, encrypt, convert)| Treatment { decrypt, encrypt, convert });
     let ask = prop_oneof![
-        4 => (carriage(), 0_u32..200_000, prop::bool::weighted(0.8))
-            .prop_map(|(carriage, offset, aligned)| Ask::Install(carriage, offset, aligned)),
+        4 => (carriage(), 0_u32..200_000, prop::bool::weighted(0.8), treatment).prop_map(
+            |(carriage, offset, aligned, treatment)| {
+                Ask::Install(carriage, offset, aligned, treatment)
+            }
+        ),
         2 => Just(Ask::Remove),
         2 => carriage().prop_map(Ask::Carry),
         1 => any::<bool>().prop_map(Ask::Quelch),
         1 => Just(Ask::Owe),
         1 => (-100_i16..100).prop_map(Ask::HandBack),
+        1 => any::<u8>().prop_map(Ask::Rekey),
+        1 => any::<u8>().prop_map(Ask::RekeySent),
+        1 => any::<bool>().prop_map(Ask::Convert),
     ];
     let event = prop_oneof![
         6 => (0..NEAR, prop::collection::vec(datagram, 1..6))
@@ -70,58 +94,6 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..120)
 }
 
-/// A frame as it is to come out: time-stamp and number of the audio.
-type Out = (Option<u16>, u32);
-
-/// How a frame's time is told.
-#[derive(Debug, Clone, Copy)]
-enum Heard {
-    Low16(u16),
-    Whole(i64),
-}
-
-#[derive(Debug)]
-struct ModelRelay {
-    carriage: Carriage,
-    newest: i64,
-    offset: Option<i64>,
-    mark: i64,
-    owes: bool,
-    punted: bool,
-    /// Newest audio under way to control, and how many more may follow it.
-    under_way: Option<(i64, u32)>,
-    quelched: bool,
-}
-
-impl ModelRelay {
-    fn punt(&mut self, at: i64) {
-        self.punted = true;
-        self.under_way = match self.under_way {
-            Some((newest, left)) if self.offset.is_some() => {
-                (left > 1).then_some((newest.max(at), left - 1))
-            }
-            Some((newest, _)) => Some((newest.max(at), 16)),
-            None => Some((at, 16)),
-        };
-    }
-
-    fn answered(&mut self, at: i64) {
-        self.under_way = self.under_way.filter(|(newest, _)| at < *newest);
-    }
-}
-
-/// What should come of it all, reckoned with 64 bits and no cleverness.
-#[derive(Debug, Default)]
-struct Model {
-    relays: BTreeMap<u32, ModelRelay>,
-    /// By relay, in order.
-    out: BTreeMap<u32, VecDeque<Out>>,
-    /// (relay, time-stamp heard, number of the audio), in order.
-    punts: VecDeque<(u32, i64, u32)>,
-    /// Last published time-stamps sent, which outlive a relay.
-    cells: BTreeMap<u32, i64>,
-}
-
 fn far(relay: u32) -> u32 {
     NEAR + relay % (PEERS - NEAR)
 }
@@ -131,77 +103,14 @@ fn audio_len(relay: u32) -> usize {
     [160, 33, 80, 20, 50, 38, 65, 12][relay as usize % 8]
 }
 
-impl Model {
-    fn install(&mut self, id: u32, carriage: Carriage, newest: i64, offset: Option<i64>) {
-        let sent = self.cells.get(&id).copied().unwrap_or(0);
-        let mark = if sent == 0 { newest + offset.unwrap_or(0) } else { sent };
-        let (owes, punted, quelched) = (false, false, false);
-        let under_way = None;
-        let relay =
-            ModelRelay { carriage, newest, offset, mark, owes, punted, under_way, quelched };
-        self.relays.insert(id, relay);
-    }
-
-    fn adjust(&mut self, id: u32, change: impl FnOnce(&mut ModelRelay)) {
-        self.relays.get_mut(&id).map(change);
-    }
-
-    fn hear(&mut self, id: u32, heard: Heard, number: u32) {
-        let Some(relay) = self.relays.get_mut(&id) else { return };
-        let at = match heard {
-            // Of all values with these low bits, the one among the 65,536 around the newest.
-            Heard::Low16(low) => {
-                let first = relay.newest - 32_768;
-                first + (i64::from(low) - first).rem_euclid(65_536)
-            }
-            Heard::Whole(at) => {
-                relay.answered(at);
-                at
-            }
-        };
-        if at < 0 {
-            return; // before the start of the call
-        }
-        relay.newest = relay.newest.max(at);
-        if relay.quelched {
-            return;
-        }
-        let Some(offset) = relay.offset else {
-            relay.punt(at);
-            self.punts.push_back((id, at, number));
-            return;
-        };
-        let sent = at + offset;
-        if sent >= relay.mark {
-            if sent / 65_536 != relay.mark / 65_536 {
-                (relay.owes, relay.punted) = (true, false);
-            }
-            relay.mark = sent;
-        }
-        let follows = relay.under_way.is_some() && matches!(heard, Heard::Low16(_));
-        if (relay.owes && !relay.punted) || follows {
-            relay.punt(at);
-            self.punts.push_back((id, at, number));
-            return;
-        }
-        let low = (sent % 65_536) as u16;
-        let low = if relay.carriage == Carriage::Trunk { low.max(1) } else { low };
-        self.cells.insert(id, relay.mark);
-        self.out.entry(id).or_default().push_back((Some(low), number));
-    }
-
-    fn align(&mut self, id: u32, offset: i64, heard: i64, sent: i64) {
-        let Some(relay) = self.relays.get_mut(&id) else { return };
-        relay.newest = relay.newest.max(heard);
-        relay.mark = if relay.offset == Some(offset) { relay.mark.max(sent) } else { sent };
-        relay.offset = Some(offset);
-        relay.answered(heard);
-        if sent / 65_536 == relay.mark / 65_536 {
-            (relay.owes, relay.punted) = (false, false);
-        }
-        self.cells.insert(id, relay.mark);
-    }
+fn audio(relay: u32, number: u32) -> Vec<u8> {
+    let mut audio = vec![relay as u8; audio_len(relay)];
+    audio[..4].copy_from_slice(&number.to_be_bytes());
+    audio
 }
+
+/// A frame as its sender has it: call, time-stamp, audio, and the key for it if it goes as a mini frame.
+type Spoken = (CallNumber, u16, Vec<u8>, Option<CallKey>);
 
 /// The core, the model, and what the two ends remember.
 struct Run {
@@ -236,7 +145,8 @@ impl Run {
             removals: VecDeque::new(),
         };
         for id in 0..RELAYS / 2 {
-            run.ask(id, Ask::Install(Carriage::Trunk, 60_000, true));
+            let treatment = Treatment { decrypt: None, encrypt: None, convert: false };
+            run.ask(id, Ask::Install(Carriage::Trunk, 60_000, true, treatment));
         }
         run
     }
@@ -262,9 +172,7 @@ impl Run {
 
     fn next_audio(&mut self, relay: u32) -> (u32, Vec<u8>) {
         self.number += 1;
-        let mut audio = vec![relay as u8; audio_len(relay)];
-        audio[..4].copy_from_slice(&self.number.to_be_bytes());
-        (self.number, audio)
+        (self.number, audio(relay, self.number))
     }
 
     /// Datagrams of one peer, merged as the kernel does: equal segments, the last perhaps shorter.
@@ -274,10 +182,14 @@ impl Run {
             let entries: Vec<_> =
                 frames.into_iter().map(|(relay, moves)| self.frame(peer, relay, moves)).collect();
             let written = if as_trunk {
-                let entries = entries.iter().map(|(call, at, audio)| (*call, *at, &audio[..]));
+                let entries = entries.iter().map(|(call, at, audio, _)| (*call, *at, &audio[..]));
                 vec![trunk(EntryForm::Timed, 3, entries)]
             } else {
-                entries.iter().map(|(call, at, audio)| mini(*call, *at, audio)).collect()
+                let mini = |(call, at, audio, key): &Spoken| {
+                    let frame = mini(*call, *at, audio);
+                    key.map_or(frame.clone(), |key| encrypted(key, &frame))
+                };
+                entries.iter().map(mini).collect()
             };
             for datagram in written {
                 match arrivals.last_mut() {
@@ -295,30 +207,44 @@ impl Run {
     }
 
     /// A frame for a relay, heard from `peer`; unless the relay hears that peer, it is for nobody.
-    fn frame(&mut self, peer: u32, relay: u32, moves: i16) -> (CallNumber, u16, Vec<u8>) {
+    ///
+    /// Where it is encrypted its time-stamp stays near the newest: elsewhere it shows a wrong key.
+    fn frame(&mut self, peer: u32, relay: u32, moves: i16) -> Spoken {
         let (number, audio) = self.next_audio(relay);
         let mut at = moves.cast_unsigned();
+        let mut spoken_with = None;
         if relay < RELAYS && relay % NEAR == peer {
             let clock = &mut self.clocks[relay as usize];
             *clock = clock.wrapping_add_signed(moves.into()) & 0x3fff_ffff;
+            if let Some(heard) = self.model.relays.get(&relay)
+                && let Some(number) = heard.treatment.decrypt
+            {
+                spoken_with = Some(key(number));
+                if i64::from(*clock).abs_diff(heard.newest) > 1500 {
+                    *clock = heard.newest as u32;
+                }
+            }
             at = *clock as u16;
             self.model.hear(relay, Heard::Low16(at), number);
         }
-        (call(100 + relay as u16), at, audio)
+        (call(100 + relay as u16), at, audio, spoken_with)
     }
 
     fn ask(&mut self, id: u32, ask: Ask) {
         let relay_id = RelayId(id);
         let clock = self.clocks[id as usize];
         let command = match ask {
-            Ask::Install(carriage, offset, aligned) => {
+            Ask::Install(carriage, offset, aligned, treatment) => {
                 self.offsets[id as usize] = offset;
                 let offset = aligned.then_some(offset);
-                self.model.install(id, carriage, clock.into(), offset.map(i64::from));
+                self.model.install(id, carriage, clock.into(), offset.map(i64::from), treatment);
                 Command::Install(RelaySpec {
                     carriage,
                     newest: Timestamp(clock),
                     offset,
+                    decrypt: treatment.decrypt.map(key),
+                    encrypt: treatment.encrypt.map(key),
+                    convert: treatment.convert.then_some(CONVERSION),
                     ..relay(id, id % NEAR, 100 + id as u16, far(id), 200 + id as u16)
                 })
             }
@@ -330,7 +256,11 @@ impl Run {
                 Command::Remove(relay_id)
             }
             Ask::Carry(carriage) => {
-                self.model.adjust(id, |relay| relay.carriage = carriage);
+                self.model.adjust(id, |relay| {
+                    if relay.treatment.encrypt.is_none() {
+                        relay.carriage = carriage;
+                    }
+                });
                 Command::Carry(relay_id, carriage)
             }
             Ask::Quelch(quelched) => {
@@ -340,6 +270,21 @@ impl Run {
             Ask::Owe => {
                 self.model.adjust(id, |relay| (relay.owes, relay.punted) = (true, false));
                 Command::Owe(relay_id)
+            }
+            Ask::Rekey(number) => {
+                self.model.adjust(id, |relay| relay.treatment.decrypt = Some(number));
+                Command::Rekey(relay_id, key(number))
+            }
+            Ask::RekeySent(number) => {
+                self.model.adjust(id, |relay| {
+                    relay.treatment.encrypt = Some(number);
+                    relay.carriage = Carriage::Mini;
+                });
+                Command::RekeySent(relay_id, key(number))
+            }
+            Ask::Convert(convert) => {
+                self.model.adjust(id, |relay| relay.treatment.convert = convert);
+                Command::Convert(relay_id, convert.then_some(CONVERSION))
             }
             Ask::HandBack(moves) => {
                 let heard = clock.saturating_add_signed(moves.into());
@@ -364,16 +309,37 @@ impl Run {
 
     fn check_sent(&mut self) -> Result<(), TestCaseError> {
         for sent in self.bench.sent() {
-            for voice in sent.datagrams.iter().flat_map(|datagram| voices(datagram).0) {
-                let id = u32::from(voice.call.get()) - 200;
-                *self.seen.entry(id).or_default() += 1;
-                let expected = self.model.out.get_mut(&id).and_then(VecDeque::pop_front);
-                prop_assert_eq!(sent.remote, address(far(id)));
-                prop_assert_eq!(voice.audio.len(), audio_len(id));
-                let number = u32::from_be_bytes(*voice.audio.first_chunk().expect("4 octets"));
-                prop_assert_eq!(Some((voice.at, number)), expected, "relay {}", id);
+            for datagram in &sent.datagrams {
+                let datagram = self.in_clear(datagram);
+                for voice in voices(&datagram).0 {
+                    self.check_voice(sent.remote, &voice)?;
+                }
             }
         }
+        Ok(())
+    }
+
+    /// The datagram, decrypted if the model says that it is encrypted.
+    fn in_clear(&self, datagram: &[u8]) -> Vec<u8> {
+        let source = u16::from_be_bytes([datagram[0], datagram[1]]);
+        let expected = u32::from(source).checked_sub(200).and_then(|id| self.model.out.get(&id));
+        match expected.and_then(VecDeque::front) {
+            Some((_, _, Some(number), _)) => decrypted(key(*number), datagram),
+            _ => datagram.to_vec(),
+        }
+    }
+
+    fn check_voice(&mut self, remote: SocketAddr, voice: &Voice) -> Result<(), TestCaseError> {
+        let id = u32::from(voice.call.get()) - 200;
+        *self.seen.entry(id).or_default() += 1;
+        let expected = self.model.out.get_mut(&id).and_then(VecDeque::pop_front);
+        let (at, number, _, converted) = expected.expect("a frame was to come");
+        let mut expected = audio(id, number);
+        if converted {
+            g711::convert(CONVERSION, &mut expected);
+        }
+        prop_assert_eq!(remote, address(far(id)));
+        prop_assert_eq!((voice.at, &voice.audio), (at, &expected), "relay {}", id);
         Ok(())
     }
 
