@@ -12,10 +12,11 @@ pub(crate) fn other_law(format: MediaFormat) -> Option<MediaFormat> {
     }
 }
 
-/// What is to be made of `heard` for a peer that can do `set`; `None`: nothing need be done, or nothing can.
-pub(crate) fn toward(heard: MediaFormat, set: Capability) -> Option<Conversion> {
+/// What is to be made of `heard` for a peer that can do `set`, if `converts`; `None`: nothing need be done, or nothing
+/// can.
+pub(crate) fn toward(heard: MediaFormat, set: Capability, converts: bool) -> Option<Conversion> {
     let law = other_law(heard).filter(|law| !set.contains(heard) && set.contains(*law))?;
-    between(heard, law)
+    between(heard, law).filter(|_| converts)
 }
 
 /// What makes `sent` of what is heard; `None`: nothing need be done, or nothing can.

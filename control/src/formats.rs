@@ -47,7 +47,8 @@ impl Control {
     pub(crate) fn format_passes(&mut self, now: Instant, key: Key, format: MediaFormat) -> bool {
         let Some(partner) = self.partner(key) else { return true };
         let of_partner = self.legs.get(partner).map_or(Capability::NONE, |leg| leg.media.formats);
-        let converted = conversion::toward(format, of_partner).is_some();
+        let converted =
+            conversion::toward(format, of_partner, self.config.general.g711_conversion).is_some();
         let own = self.legs.get(key).is_some_and(|leg| leg.media.formats.contains(format));
         let passes = own && (converted || of_partner.contains(format));
         let quelched = self.legs.get(partner).is_some_and(|leg| leg.media.quelched);

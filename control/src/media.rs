@@ -102,7 +102,9 @@ impl Control {
         let knows_voice = far_leg.media.sent.is_some() && far_leg.reliable.is_quiet();
         let trunked = far_leg.media.trunk && knows_voice;
         let heard = near_leg.media.heard.or(near_leg.media.agreed);
-        let convert = heard.and_then(|heard| conversion::toward(heard, far_leg.media.formats));
+        let converts = self.config.general.g711_conversion;
+        let can = far_leg.media.formats;
+        let convert = heard.and_then(|heard| conversion::toward(heard, can, converts));
         let spec = RelaySpec {
             relay,
             near: near_pair,
@@ -341,7 +343,8 @@ impl Control {
             return;
         }
         let relay = RelayId(near.index);
-        let convert = conversion::toward(voice.format, far_leg.media.formats);
+        let converts = self.config.general.g711_conversion;
+        let convert = conversion::toward(voice.format, far_leg.media.formats, converts);
         let format_sent = sent_format(voice.format, convert);
         let (before, offset) = (near_leg.media.convert, near_leg.media.offset);
         let far_media = (far_leg.media.owes, far_leg.media.sent, far_leg.media.sent_high);

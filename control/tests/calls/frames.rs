@@ -141,6 +141,44 @@ fn a_voice_format_that_the_other_cannot_do_is_dropped_and_told_once() {
 }
 
 #[test]
+fn a_law_of_g711_that_the_other_cannot_do_is_converted_unless_that_is_turned_off() {
+    let iax = IAX.replace(
+        "127.0.0.2\ndisallow=all\nallow=ulaw,alaw,",
+        "127.0.0.2\ndisallow=all\nallow=alaw,",
+    );
+    let mut stage = Stage::new(&iax, TO_B, "");
+    let who = Caller { capability: ULAW.mask(), ..caller("a", "600") };
+    let mut near = stage.calls(host(1), &who);
+    let (mut far, _) = stage.called_at(host(2)).expect("b is called");
+    stage.answers(&mut far, ALAW);
+    stage.said_to(&mut near);
+    stage.said_to(&mut far);
+    for (from, to, said, heard) in
+        [(&mut near.clone(), &mut far.clone(), ULAW, ALAW), (&mut far, &mut near, ALAW, ULAW)]
+    {
+        stage.says_at(from, Timestamp(100), voice(said), &[1; 160]);
+        let voice = of_type(stage.said_to(to), FrameType::Voice);
+        assert_eq!(voice.len(), 1, "{:?}", stage.lines);
+        assert_eq!(voice[0].header().subclass, Subclass::voice(heard));
+    }
+    assert!(stage.lines_with("goes no further").is_empty());
+
+    let off = "[general]\ng711_conversion=no\n";
+    let gsm = IAX.replace(
+        "127.0.0.2\ndisallow=all\nallow=ulaw,alaw,",
+        "127.0.0.2\ndisallow=all\nallow=ulaw,gsm,",
+    );
+    let mut stage = Stage::new(&gsm, TO_B, off);
+    let (mut near, mut far) = stage.talk(host(1), &with_video(), host(2));
+    stage.said_to(&mut far);
+    stage.says_at(&mut near, Timestamp(100), voice(ALAW), &[1; 160]);
+    assert!(stage.said_to(&mut far).is_empty(), "in mid-call neither");
+    let mut stage = Stage::new(&iax, TO_B, off);
+    let mut near = stage.calls(host(1), &who);
+    assert_eq!(stage.told(&mut near, IaxSubclass::Reject).cause(), Some(58));
+}
+
+#[test]
 fn a_new_offers_all_that_both_can_do_and_keeps_every_bit() {
     let opus = MediaFormat::OPUS;
     let iax = IAX.replace("alaw,", "alaw,opus,");
