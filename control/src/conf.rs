@@ -20,6 +20,7 @@ mod model;
 mod pair;
 mod parse;
 mod peer;
+mod process;
 mod reach;
 mod sections;
 mod suggest;
@@ -33,10 +34,11 @@ pub use fit::fit;
 pub use limits::Limits;
 pub use model::{
     Acl, AmaFlags, CallerId, CodecPriority, Codecs, Config, ConnectedLine, Credentials,
-    DataplaneConf, EncryptionPolicy, General, Host, IoBackend, LogConf, LogFormat, MaxCallNumbers,
-    Methods, Peer, Qualify, RegisterLine, RequireToken, Rule, Secret, User,
+    EncryptionPolicy, General, Host, MaxCallNumbers, Methods, Peer, Qualify, RegisterLine,
+    RequireToken, Rule, Secret, User,
 };
 pub use parse::{parse, parse_despite_errors, parse_text};
+pub use process::{DataplaneConf, IoBackend, LogConf, LogFormat};
 pub use reach::{Reach, ReachedFrom, anonymous_reach};
 pub(crate) use suggest::nearest;
 pub(crate) use values::caller_id;
