@@ -10,7 +10,7 @@ use crate::netns::Network;
 use crate::pbx_conf::{self, Far};
 use crate::setup::{Setup, Side};
 use crate::shell::{self, Running};
-use crate::{Outcome, poll};
+use crate::{Outcome, keys, poll};
 
 /// A PBX of one case; it ends, and its home goes, when dropped.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Pbx {
         } else {
             address.ip().to_string()
         };
-        pbx.furnish(setup, far, &host).map_err(|error| format!("{}: {error}", pbx.home))?;
+        pbx.furnish(setup, far, &host, folder).map_err(|error| format!("{}: {error}", pbx.home))?;
         pbx.boot()?;
         Ok(pbx)
     }
@@ -72,7 +72,7 @@ impl Pbx {
         Ok(name)
     }
 
-    fn furnish(&self, setup: &Setup, far: Far, host: &str) -> std::io::Result<()> {
+    fn furnish(&self, setup: &Setup, far: Far, host: &str, folder: &Path) -> std::io::Result<()> {
         let home = self.chroot.outside(&self.home);
         if home.exists() {
             fs::remove_dir_all(&home)?;
@@ -82,6 +82,9 @@ impl Pbx {
         }
         for folder in ["var/keys", "data/keys", "data/firmware/iax", "spool/outgoing"] {
             fs::create_dir_all(home.join(folder))?;
+        }
+        for shelf in ["var/keys", "data/keys"] {
+            keys::hand_out(folder, setup, &home.join(shelf), Some(self.side))?;
         }
         for shared in ["documentation", "sounds"] {
             symlink(format!("/usr/share/asterisk/{shared}"), home.join("data").join(shared))?;
@@ -97,10 +100,13 @@ impl Pbx {
     fn boot(&mut self) -> Outcome<()> {
         let root = self.chroot.root.to_string_lossy().into_owned();
         let conf = format!("{}/etc/asterisk.conf", self.home);
-        let line = ["ip", "netns", "exec", &self.namespace, "chroot", &root, ASTERISK]
-            .into_iter()
-            .chain(["-C", &conf, "-f", "-q", "-p"])
-            .collect::<Vec<_>>();
+        // Without a file of OpenSSL's, be it an empty one, Asterisk 22 reads one key only.
+        let openssl = format!("OPENSSL_CONF={}/etc/cli.conf", self.home);
+        let line =
+            ["ip", "netns", "exec", &self.namespace, "env", &openssl, "chroot", &root, ASTERISK]
+                .into_iter()
+                .chain(["-C", &conf, "-f", "-q", "-p"])
+                .collect::<Vec<_>>();
         self.running = Some(Running::start(self.side.user(), &line, &self.console)?);
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tests::frames::{self, Datagram, Full};
 use tests::pcap::{self, Packet};
+use tests::unseal::{self, Unsealed};
 
 use crate::netns::Network;
 use crate::shell::{self, Running};
@@ -17,6 +18,8 @@ pub(crate) struct Capture {
     running: Running,
     file: PathBuf,
     log: PathBuf,
+    /// What encrypted calls are read with.
+    secrets: Vec<String>,
 }
 
 impl Capture {
@@ -24,7 +27,7 @@ impl Capture {
     ///
     /// # Errors
     /// tcpdump does not start.
-    pub(crate) fn start(network: &Network, folder: &Path) -> Outcome<Self> {
+    pub(crate) fn start(network: &Network, folder: &Path, secrets: Vec<String>) -> Outcome<Self> {
         let file = folder.join("capture.pcap");
         let log = folder.join("tcpdump.log");
         let (namespace, path) = (network.name("s"), file.to_string_lossy().into_owned());
@@ -41,18 +44,28 @@ impl Capture {
             said.contains("listening on").then_some(())
         });
         listening.ok_or_else(|| "tcpdump does not listen".to_owned())?;
-        Ok(Self { running, file, log })
+        Ok(Self { running, file, log, secrets })
     }
 
-    /// Everything captured so far.
+    /// Everything captured so far, with encrypted calls in clear.
     ///
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn packets(&self) -> Outcome<Vec<Packet>> {
-        Ok(self.read()?.packets)
+        Ok(self.unsealed()?.0)
     }
 
-    /// Everything captured so far, with what was no datagram.
+    /// The same, with what there is to say of the encryption.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn unsealed(&self) -> Outcome<(Vec<Packet>, Unsealed)> {
+        let mut packets = self.read()?.packets;
+        let found = unseal::unseal(&mut packets, &self.secrets);
+        Ok((packets, found))
+    }
+
+    /// Everything captured so far as it was on the wire, with what was no datagram.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -94,7 +107,8 @@ impl Capture {
 
     /// Ends the capture and asks tshark for what it takes to be malformed.
     ///
-    /// Trunk frames without time-stamps are left out: tshark reads their entries in the other form.
+    /// Left out are encrypted frames, which tshark takes for clear ones, and trunk frames without time-stamps, whose
+    /// entries it reads in the other form.
     ///
     /// # Errors
     /// tshark finds something, or cannot run; or the kernel dropped what should have been captured.
@@ -112,11 +126,16 @@ impl Capture {
         let mut line = vec!["-r", &file, "-Y", filter, "-T", "fields"];
         line.extend(fields.iter().flat_map(|field| ["-e", field]));
         let found = shell::run("tshark", &line)?;
-        let count = found.lines().count();
-        if count == 0 {
-            return Ok(());
+        let sealed = self.unsealed()?.1.sealed;
+        let number = |line: &str| line.split('\t').next().and_then(|number| number.parse().ok());
+        let is_clear = |line: &&str| number(line).is_none_or(|n: usize| !sealed.contains(&n));
+        let found: Vec<&str> = found.lines().filter(is_clear).collect();
+        match found.len() {
+            0 => Ok(()),
+            count => {
+                let first = &found[..count.min(5)];
+                Err(format!("tshark finds {count} malformed frames: {first:?}"))
+            }
         }
-        let first: Vec<&str> = found.lines().take(5).collect();
-        Err(format!("tshark finds {count} malformed frames: {first:?}"))
     }
 }

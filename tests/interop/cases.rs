@@ -5,7 +5,8 @@ use crate::chroot::Version::{self, V16, V22};
 use crate::options::Options;
 use crate::plays;
 use crate::scene::Scene;
-use crate::setup::{Codec, Setup, Side, Token};
+use crate::secure;
+use crate::setup::{Auth, Cipher, Codec, Flaw, KeyMaker, Setup, Side, Token};
 
 /// One row.
 #[derive(Debug, Clone)]
@@ -78,7 +79,7 @@ const MIXED: [&str; 12] = [
 
 fn table() -> Vec<Case> {
     let mut rows = Vec::new();
-    let mut row = |name, seconds, about, vary: fn(&mut Setup), play| {
+    let mut row = |name, seconds, about, vary: fn(&mut Setup), play: Play| {
         rows.push(Case { name, about, versions: [V22; 2], seconds, vary, play });
     };
     let usual = |_: &mut Setup| {};
@@ -145,18 +146,18 @@ fn table() -> Vec<Case> {
         |s| s.token = Token::Optional,
         plays::token_not_asked,
     );
-    row("alaw", 9, "A-law end to end", |s| s.codec = Codec::Alaw, plays::talk);
+    row("alaw", 9, "A-law end to end", |s| s.codecs = [Codec::Alaw; 2], plays::talk);
     row(
         "ulaw",
         9,
         "µ-law end to end, not trunked at all",
         |s| {
-            s.codec = Codec::Ulaw;
+            s.codecs = [Codec::Ulaw; 2];
             s.untrunked();
         },
         plays::talk,
     );
-    row("gsm", 9, "GSM end to end", |s| s.codec = Codec::Gsm, plays::talk);
+    row("gsm", 9, "GSM end to end", |s| s.codecs = [Codec::Gsm; 2], plays::talk);
     row("dtmf", 15, "digits both ways, in order, none lost", usual, plays::dtmf);
     row("caller-id", 9, "number and name arrive", usual, plays::caller_id);
     row("ringing", 9, "ringing is heard before the answer", usual, plays::ringing);
@@ -180,8 +181,208 @@ fn table() -> Vec<Case> {
         "wrong-secret",
         8,
         "refused, and said so once",
-        |s| s.wrong_secret = true,
+        |s| s.flaw = Flaw::Secret,
         plays::wrong_secret,
     );
+    secure_rows(&mut row);
     rows
+}
+
+/// What a case changes, and what happens in it.
+type Row<'a> = dyn FnMut(&'static str, u32, &'static str, fn(&mut Setup), Play) + 'a;
+type Play = fn(&mut Scene) -> Outcome<()>;
+
+/// Proofs other than MD5, encryption, conversion, and who is refused.
+fn secure_rows(row: &mut Row<'_>) {
+    let encrypted = Setup::encrypted;
+    row(
+        "plaintext",
+        9,
+        "both sides send their secrets in clear",
+        |s| s.auth = Auth::Plaintext,
+        secure::plaintext,
+    );
+    row(
+        "rsa",
+        9,
+        "keys made by trunkline",
+        |s| s.auth = Auth::Rsa(KeyMaker::Trunkline),
+        secure::rsa,
+    );
+    row(
+        "rsa-openssl",
+        9,
+        "keys made as astgenkey does",
+        |s| s.auth = Auth::Rsa(KeyMaker::OpenSsl),
+        secure::rsa,
+    );
+    row(
+        "rsa-aes128",
+        9,
+        "keys prove, secrets encrypt",
+        |s| {
+            s.auth = Auth::Rsa(KeyMaker::Trunkline);
+            s.encrypted();
+        },
+        secure::talk,
+    );
+    row("aes128", 9, "both legs encrypted, though trunked when in clear", encrypted, secure::talk);
+    row(
+        "aes128-no-trunk",
+        9,
+        "both legs encrypted",
+        |s| {
+            s.encrypted();
+            s.untrunked();
+        },
+        secure::talk,
+    );
+    row(
+        "aes128-leg-a",
+        9,
+        "leg A encrypted, leg B in clear and trunked",
+        |s| {
+            s.pbx_cipher[0] = Cipher::Offered;
+            s.switch_cipher = [Cipher::Offered; 2];
+        },
+        secure::talk,
+    );
+    row(
+        "aes128-leg-b",
+        9,
+        "leg B encrypted, leg A in clear and trunked",
+        |s| {
+            s.pbx_cipher = [Cipher::Offered; 2];
+            s.switch_cipher[1] = Cipher::Offered;
+        },
+        secure::talk,
+    );
+    row(
+        "aes128-forced",
+        9,
+        "forceencryption=yes everywhere",
+        |s| {
+            s.pbx_cipher = [Cipher::Forced; 2];
+            s.switch_cipher = [Cipher::Forced; 2];
+        },
+        secure::talk,
+    );
+    row(
+        "aes128-forced-caller",
+        6,
+        "a caller in clear is refused",
+        |s| s.switch_cipher[0] = Cipher::Forced,
+        secure::caller_in_clear,
+    );
+    row(
+        "aes128-forced-callee",
+        6,
+        "a callee in clear is not called",
+        |s| s.switch_cipher[1] = Cipher::Forced,
+        secure::callee_in_clear,
+    );
+    row("aes128-dtmf", 15, "digits, encrypted", encrypted, secure::dtmf);
+    row("aes128-caller-id", 9, "number and name, encrypted", encrypted, plays::caller_id);
+    row(
+        "aes128-early-media",
+        12,
+        "audio before the answer, encrypted",
+        encrypted,
+        plays::early_media,
+    );
+    row("aes128-busy", 6, "busy, encrypted", encrypted, plays::busy);
+    row(
+        "aes128-cause-before-answer",
+        6,
+        "cause 21, encrypted",
+        encrypted,
+        plays::cause_before_answer,
+    );
+    row(
+        "aes128-cause-after-answer",
+        6,
+        "cause 38, encrypted",
+        encrypted,
+        plays::cause_after_answer,
+    );
+    row(
+        "aes128-hang-up-caller",
+        8,
+        "the caller ends it, encrypted",
+        encrypted,
+        plays::hang_up_caller,
+    );
+    row(
+        "aes128-hang-up-callee",
+        8,
+        "the callee ends it, encrypted",
+        encrypted,
+        plays::hang_up_callee,
+    );
+    row("aes128-cancel", 8, "given up while it rings, encrypted", encrypted, plays::cancel);
+    row("aes128-text", 9, "text, encrypted", encrypted, plays::text);
+    row("aes128-fifty", 25, "50 encrypted calls at once", encrypted, plays::fifty);
+    row("aes128-wrap", 80, "70 seconds, encrypted", encrypted, plays::wrap);
+    row(
+        "aes128-rotation",
+        330,
+        "new keys from both ends of a long call",
+        encrypted,
+        secure::rotation,
+    );
+    row(
+        "aes128-wrong-secret",
+        20,
+        "who has another secret is not understood",
+        |s| {
+            s.encrypted();
+            s.flaw = Flaw::SecretOfCalls;
+        },
+        secure::wrong_secret,
+    );
+    row(
+        "rsa-wrong-key",
+        8,
+        "a signature by another key is refused",
+        |s| {
+            s.auth = Auth::Rsa(KeyMaker::Trunkline);
+            s.flaw = Flaw::Key;
+        },
+        secure::wrong_key,
+    );
+    row("acl", 8, "an address not permitted is refused", |s| s.flaw = Flaw::Address, secure::acl);
+    row(
+        "g711",
+        9,
+        "A has µ-law alone, B A-law alone; trunked",
+        |s| s.codecs = [Codec::Ulaw, Codec::Alaw],
+        plays::talk,
+    );
+    row(
+        "g711-no-trunk",
+        9,
+        "the same in mini frames",
+        |s| {
+            s.codecs = [Codec::Alaw, Codec::Ulaw];
+            s.untrunked();
+        },
+        plays::talk,
+    );
+    row(
+        "g711-aes128",
+        9,
+        "the same, encrypted",
+        |s| {
+            s.codecs = [Codec::Ulaw, Codec::Alaw];
+            s.encrypted();
+        },
+        secure::talk,
+    );
+    row(
+        "two-destinations",
+        12,
+        "both ring, the first answer wins",
+        |s| s.dialplan = secure::TWO_DESTINATIONS,
+        secure::two_destinations,
+    );
 }

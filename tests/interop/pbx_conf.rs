@@ -54,24 +54,26 @@ pub(crate) enum Far {
 
 /// `iax.conf`; `host` is a name or address of the far end.
 pub(crate) fn iax(side: Side, setup: &Setup, far: Far, host: &str) -> String {
-    let codec = setup.codec.name();
+    let codec = setup.codec(side).name();
     let bind = if setup.v6 { "[::]:4569" } else { "0.0.0.0" };
-    let secret = if setup.wrong_secret && side == Side::A { "mistaken" } else { side.secret() };
     let user = side.user();
     let shared = format!(
-        "context=from-trunkline\ntrunk={}\nqualify=no\n{}",
+        "context=from-trunkline\ntrunk={}\nqualify=no\n{}{}",
         yes(setup.pbx_trunk[side.index()]),
-        token(setup)
+        token(setup),
+        setup.pbx_cipher[side.index()].lines(),
     );
     let mut text = format!(
         "[general]\nbindaddr={bind}\ndisallow=all\nallow={codec}\njitterbuffer=no\n\
-         trunktimestamps={}\nregister => {user}:{secret}@{host}\n\n",
+         trunktimestamps={}\nregister => {user}:{}@{host}\n\n",
         yes(setup.timestamps),
+        setup.registers_with(side),
     );
     let kind = if far == Far::Switch { "friend" } else { "peer" };
     let _ = write!(
         text,
-        "[trunkline]\ntype={kind}\nhost={host}\nusername={user}\nsecret={secret}\n{shared}"
+        "[trunkline]\ntype={kind}\nhost={host}\nusername={user}\n{}{shared}",
+        setup.proof(side, false),
     );
     if far == Far::Pbx {
         let (other, secret) = (side.other().user(), side.other().secret());
@@ -92,7 +94,7 @@ pub(crate) fn token(setup: &Setup) -> &'static str {
 /// `extensions.conf`.
 pub(crate) fn extensions(side: Side, setup: &Setup) -> String {
     let at = |line: u16| side.number_of(line);
-    let codec = setup.codec.name();
+    let codec = setup.codec(side).name();
     let own = side.number() + 1;
     format!(
         "[from-trunkline]\n\

@@ -27,7 +27,7 @@ pub(crate) struct Phones {
 /// What the threads share.
 #[derive(Debug)]
 struct Desk {
-    codec: Codec,
+    codecs: [Codec; 2],
     sockets: [UdpSocket; 2],
     closing: AtomicBool,
     state: Mutex<State>,
@@ -54,7 +54,7 @@ impl Phones {
     ///
     /// # Errors
     /// The sockets cannot be made.
-    pub(crate) fn install(network: &Network, codec: Codec) -> Outcome<Self> {
+    pub(crate) fn install(network: &Network, codecs: [Codec; 2]) -> Outcome<Self> {
         let socket = |side: Side| {
             network.within(side.letter(), || {
                 let socket = UdpSocket::bind(("127.0.0.1", PHONE_PORT))?;
@@ -65,7 +65,7 @@ impl Phones {
         };
         let sockets = [socket(Side::A)?, socket(Side::B)?];
         let (closing, state) = (AtomicBool::new(false), Mutex::default());
-        let desk = Arc::new(Desk { codec, sockets, closing, state });
+        let desk = Arc::new(Desk { codecs, sockets, closing, state });
         let mut threads = vec![thread::spawn({
             let desk = Arc::clone(&desk);
             move || desk.talk()
@@ -154,23 +154,25 @@ impl Desk {
     /// An RTP packet (RFC 3550 §5.1) around one block.
     fn rtp(&self, side: Side, call: u16, index: u32) -> Vec<u8> {
         let marker = if index == 0 { 0x80 } else { 0 };
-        let mut packet = vec![0x80, marker | self.codec.payload_type()];
+        let codec = self.codecs[side.index()];
+        let mut packet = vec![0x80, marker | codec.payload_type()];
         packet.extend(index.to_be_bytes()[2..].iter());
         packet.extend(index.wrapping_mul(160).to_be_bytes());
         packet.extend([0x54, side.number()]);
         packet.extend(call.to_be_bytes());
-        packet.extend(Block { call, from: side.number(), index }.octets(self.codec.block()));
+        packet.extend(Block { call, from: side.number(), index }.octets(codec.block()));
         packet
     }
 
     fn listen(&self, side: Side) {
         let mut buffer = [0; 2048];
+        let (spoken, own) = (self.codecs[side.other().index()], self.codecs[side.index()]);
+        let conversion = spoken.becomes(own);
         while self.is_open() {
             let Ok(length) = self.sockets[side.index()].recv(&mut buffer) else { continue };
             let Some(audio) = rtp_payload(&buffer[..length]) else { continue };
-            let block = Block::read(audio).filter(|block| {
-                audio.len() == self.codec.block() && block.from == side.other().number()
-            });
+            let block = Block::read_through(conversion, audio)
+                .filter(|block| audio.len() == own.block() && block.from == side.other().number());
             let mut state = self.lock();
             match block {
                 Some(block) => state.heard[side.index()]

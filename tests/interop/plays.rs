@@ -11,9 +11,9 @@ use crate::scene::Scene;
 use crate::setup::Side::{self, A, B};
 
 /// Long enough for anything that needs no time-out.
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// Blocks that a short talk must at least have.
-const SHORT: u32 = 100;
+pub(crate) const SHORT: u32 = 100;
 
 /// A call each way at once, three seconds long, both ends speaking.
 pub(crate) fn talk(scene: &mut Scene) -> Outcome<()> {
@@ -39,7 +39,7 @@ pub(crate) fn md5(scene: &mut Scene) -> Outcome<()> {
 }
 
 /// Places a call that a caller with a name dials, connects both phones and lets them talk.
-fn dial_and_talk(scene: &mut Scene, line: u16, seconds: u64) -> Outcome<()> {
+pub(crate) fn dial_and_talk(scene: &mut Scene, line: u16, seconds: u64) -> Outcome<()> {
     let number = B.number_of(line);
     scene.dial_from_phone(A, number)?;
     scene.speak(number)?;
@@ -140,7 +140,7 @@ pub(crate) fn text(scene: &mut Scene) -> Outcome<()> {
 }
 
 /// A call that is not answered: the caller's status and cause.
-fn fails(scene: &Scene, number: u16, status: &str) -> Outcome<()> {
+pub(crate) fn fails(scene: &Scene, number: u16, status: &str) -> Outcome<()> {
     scene.dial(A, number)?;
     expect("the caller's status", &scene.pbx(A).event(&format!("dial {number}"), SOON)?, status)
 }
@@ -326,7 +326,7 @@ fn answer_to_a_bare_new(scene: &mut Scene) -> Outcome<Vec<u8>> {
     };
     let [c0, c1] = STRANGERS_CALL.to_be_bytes();
     let mut frame = vec![0x80 | c0, c1, 0, 0, 0, 0, 0, 3, 0, 0, kind::IAX, iax::NEW];
-    let format = [0, 0, 0, scene.setup.codec.bit()];
+    let format = [0, 0, 0, scene.setup.codec(A).bit()];
     let number = B.number_of(lines::PHONE).to_string();
     let elements: [(u8, &[u8]); 5] = [
         (11, &[0, 2]),
@@ -351,7 +351,7 @@ fn answer_to_a_bare_new(scene: &mut Scene) -> Outcome<Vec<u8>> {
     })
 }
 
-fn expect(what: &str, found: &str, wanted: &str) -> Outcome<()> {
+pub(crate) fn expect(what: &str, found: &str, wanted: &str) -> Outcome<()> {
     if found == wanted {
         return Ok(());
     }

@@ -16,9 +16,10 @@ use crate::chroot::{Chroot, Version};
 use crate::netns::Network;
 use crate::pbx_conf::{CALLER_NAME, CALLER_NUMBER, Far};
 use crate::phones::Phones;
-use crate::setup::{Setup, Side};
+use crate::setup::{Flaw, Setup, Side};
 use crate::switch::Switch;
-use crate::{Outcome, trunks};
+use crate::{Outcome, keys, trunks};
+use dataplane::handoff::Conversion;
 use tests::blocks::{self, Heard};
 
 /// What all cases share.
@@ -65,11 +66,12 @@ impl Scene {
     pub(crate) fn open(house: &House, setup: Setup, tag: &str, folder: &Path) -> Outcome<Self> {
         let routed = house.binary.is_none();
         let network = Network::lay(tag, setup.v6, routed)?;
-        let capture = Capture::start(&network, folder)?;
+        let capture = Capture::start(&network, folder, setup.secrets())?;
         let binary = house.binary.as_deref();
+        keys::make(binary, &setup, folder)?;
         let switch =
             binary.map(|binary| Switch::start(binary, &setup, &network, folder)).transpose()?;
-        let phones = Phones::install(&network, setup.codec)?;
+        let phones = Phones::install(&network, setup.codecs)?;
         let far = if routed { Far::Pbx } else { Far::Switch };
         let pbx = |side: Side| {
             let chroot = house.chroot(setup.versions[side.index()])?;
@@ -100,9 +102,10 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Whether that PBX cannot register: its secret is wrong.
+    /// Whether that PBX cannot register.
     fn stays_out(&self, side: Side) -> bool {
-        self.setup.wrong_secret && side == Side::A
+        let registers = matches!(self.setup.flaw, Flaw::None | Flaw::SecretOfCalls);
+        side == Side::A && !registers
     }
 
     /// One of the PBXes.
@@ -212,7 +215,7 @@ impl Scene {
     /// # Errors
     /// The PBX cannot be told.
     pub(crate) fn dial_from_phone(&self, from: Side, number: u16) -> Outcome<()> {
-        let codec = self.setup.codec.name();
+        let codec = self.setup.codec(from).name();
         let text = format!(
             "Channel: IAX2/trunkline/{number}\nCodecs: {codec}\nMaxRetries: 0\nWaitTime: 90\n\
              CallerID: \"{CALLER_NAME}\" <{CALLER_NUMBER}>\n\
@@ -233,8 +236,9 @@ impl Scene {
             if strange > self.strange_max {
                 return Err(format!("{} pieces of strange audio at {}", strange, side.user()));
             }
-            let into = self.blocks(&packets, self.outward(side.other()));
-            let out_of = self.blocks(&packets, self.inward(side));
+            let (talker, listener) = (self.setup.codec(side.other()), self.setup.codec(side));
+            let into = self.blocks(&packets, self.outward(side.other()), None);
+            let out_of = self.blocks(&packets, self.inward(side), talker.becomes(listener));
             blocks::relayed(&into, &out_of)?;
             for &call in calls {
                 self.judge_one(side, call, at_least, &into, &out_of)?;
@@ -281,10 +285,15 @@ impl Scene {
         Err(format!("{place}: {verdict:?}; dropped by PBXes: {by_the_talker} + {by_the_listener}"))
     }
 
-    fn blocks(&self, packets: &[pcap::Packet], (from, to): (IpAddr, IpAddr)) -> Heard {
+    fn blocks(
+        &self,
+        packets: &[pcap::Packet],
+        (from, to): (IpAddr, IpAddr),
+        conversion: Option<Conversion>,
+    ) -> Heard {
         // Without a switch each packet is seen twice, coming in and going out.
         let mut every_second = false;
-        blocks::blocks(packets, |packet| {
+        blocks::blocks(packets, conversion, |packet| {
             let passes = packet.source.ip() == from && packet.destination.ip() == to;
             every_second ^= passes;
             passes && (self.switch.is_some() || every_second)
@@ -309,10 +318,9 @@ impl Scene {
             self.complaints()?;
         }
         self.capture.finish()?;
-        let capture = self.capture.read()?;
-        trunks::check(self, &capture.packets)?;
+        trunks::check(self, &self.capture.packets()?)?;
         match self.switch {
-            Some(_) => self.check_strictly(&capture),
+            Some(_) => self.check_strictly(&self.capture.read()?),
             None => Ok(()),
         }
     }
@@ -340,7 +348,8 @@ impl Scene {
     }
 
     fn check_strictly(&self, capture: &pcap::Capture) -> Outcome<()> {
-        let options = checker::Options::default();
+        let secrets = self.setup.secrets();
+        let options = checker::Options { secrets, ..checker::Options::default() };
         let judge =
             |side| checker::check_capture(capture, self.network.switch(side), &options).violations;
         let all: Vec<String> =

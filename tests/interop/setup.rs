@@ -1,5 +1,7 @@
 //! What one case varies: releases, codec, trunks, call tokens, addresses.
 
+use dataplane::handoff::Conversion;
+
 use crate::chroot::Version;
 
 /// Which PBX.
@@ -92,6 +94,15 @@ impl Codec {
         }
     }
 
+    /// What the switch makes of it for a leg with that codec.
+    pub(crate) fn becomes(self, other: Self) -> Option<Conversion> {
+        match (self, other) {
+            (Self::Ulaw, Self::Alaw) => Some(Conversion::UlawToAlaw),
+            (Self::Alaw, Self::Ulaw) => Some(Conversion::AlawToUlaw),
+            _ => None,
+        }
+    }
+
     /// RTP's payload type.
     pub(crate) fn payload_type(self) -> u8 {
         match self {
@@ -122,13 +133,70 @@ pub(crate) enum Token {
     Optional,
 }
 
+/// How both ends of a trunk prove themselves, calling and registering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Auth {
+    /// No `auth=`: MD5, as is the default.
+    Md5,
+    /// `auth=plaintext`.
+    Plaintext,
+    /// `auth=rsa`, with pairs named after their owners.
+    Rsa(KeyMaker),
+}
+
+/// Who makes RSA keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyMaker {
+    /// `trunkline keys generate`.
+    Trunkline,
+    /// `openssl`, as astgenkey calls it.
+    OpenSsl,
+}
+
+/// `encryption` and `forceencryption` of a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cipher {
+    /// Neither.
+    Off,
+    /// `encryption=yes`.
+    Offered,
+    /// `forceencryption=yes`, too.
+    Forced,
+}
+
+impl Cipher {
+    /// Its lines.
+    pub(crate) fn lines(self) -> &'static str {
+        match self {
+            Self::Off => "",
+            Self::Offered => "encryption=yes\n",
+            Self::Forced => "encryption=yes\nforceencryption=yes\n",
+        }
+    }
+}
+
+/// Why PBX A is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// It is not.
+    None,
+    /// It believes in another secret than the switch.
+    Secret,
+    /// The same, but it registers with the right one.
+    SecretOfCalls,
+    /// Its private key belongs to another public key than the switch has.
+    Key,
+    /// Its address is not permitted.
+    Address,
+}
+
 /// Everything a case can choose. The default is two Asterisk 22, trunked with time-stamps.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     /// Releases of A and B.
     pub(crate) versions: [Version; 2],
-    /// The one codec allowed.
-    pub(crate) codec: Codec,
+    /// The one codec allowed on either leg.
+    pub(crate) codecs: [Codec; 2],
     /// `trunk` at PBX A and PBX B.
     pub(crate) pbx_trunk: [bool; 2],
     /// `trunk` at the switch towards A and B.
@@ -139,8 +207,16 @@ pub(crate) struct Setup {
     pub(crate) token: Token,
     /// IPv6 between all.
     pub(crate) v6: bool,
-    /// PBX A believes in another secret than the switch.
-    pub(crate) wrong_secret: bool,
+    /// Who proves himself how.
+    pub(crate) auth: Auth,
+    /// Encryption at PBX A and PBX B.
+    pub(crate) pbx_cipher: [Cipher; 2],
+    /// Encryption at the switch towards A and B.
+    pub(crate) switch_cipher: [Cipher; 2],
+    /// What PBX A gets wrong.
+    pub(crate) flaw: Flaw,
+    /// More lines of the switch's dialplan for calls from A.
+    pub(crate) dialplan: &'static str,
 }
 
 impl Setup {
@@ -148,13 +224,17 @@ impl Setup {
     pub(crate) fn new(versions: [Version; 2]) -> Self {
         Self {
             versions,
-            codec: Codec::Ulaw,
+            codecs: [Codec::Ulaw; 2],
             pbx_trunk: [true; 2],
             switch_trunk: [true; 2],
             timestamps: true,
             token: Token::Unset,
             v6: false,
-            wrong_secret: false,
+            auth: Auth::Md5,
+            pbx_cipher: [Cipher::Off; 2],
+            switch_cipher: [Cipher::Off; 2],
+            flaw: Flaw::None,
+            dialplan: "",
         }
     }
 
@@ -163,7 +243,64 @@ impl Setup {
         self.pbx_trunk = [false; 2];
         self.switch_trunk = [false; 2];
     }
+
+    /// Encryption on both legs, wanted by all.
+    pub(crate) fn encrypted(&mut self) {
+        self.pbx_cipher = [Cipher::Offered; 2];
+        self.switch_cipher = [Cipher::Offered; 2];
+    }
+
+    /// Whether that leg's calls are encrypted.
+    pub(crate) fn encrypts(&self, side: Side) -> bool {
+        let wanted = |ciphers: [Cipher; 2]| ciphers[side.index()] != Cipher::Off;
+        wanted(self.pbx_cipher) && wanted(self.switch_cipher)
+    }
+
+    /// That PBX's codec.
+    pub(crate) fn codec(&self, side: Side) -> Codec {
+        self.codecs[side.index()]
+    }
+
+    /// The lines that say how either end of that leg proves itself, the switch's end or the PBX's.
+    pub(crate) fn proof(&self, side: Side, of_switch: bool) -> String {
+        let mistaken = self.errs(Flaw::Secret) || self.errs(Flaw::SecretOfCalls);
+        let wrong = mistaken && side == Side::A && !of_switch;
+        let secret = format!("secret={}\n", if wrong { WRONG_SECRET } else { side.secret() });
+        let (own, far) = if of_switch { (SWITCH, side.user()) } else { (side.user(), SWITCH) };
+        match self.auth {
+            Auth::Md5 => secret,
+            Auth::Plaintext => format!("{secret}auth=plaintext\n"),
+            Auth::Rsa(_) => {
+                let secret = if self.encrypts(side) { &secret } else { "" };
+                format!("{secret}auth=rsa\ninkeys={far}\noutkey={own}\n")
+            }
+        }
+    }
+
+    /// What stands for the secret in that PBX's `register` line.
+    pub(crate) fn registers_with(&self, side: Side) -> String {
+        match self.auth {
+            Auth::Rsa(_) => format!("[{}]", side.user()),
+            _ if self.errs(Flaw::Secret) && side == Side::A => WRONG_SECRET.to_owned(),
+            _ => side.secret().to_owned(),
+        }
+    }
+
+    /// Whether that is what PBX A gets wrong.
+    pub(crate) fn errs(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    /// All secrets there are.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        [Side::A.secret(), Side::B.secret(), WRONG_SECRET].map(str::to_owned).to_vec()
+    }
 }
+
+/// The name the switch calls by, and that of its keys.
+pub(crate) const SWITCH: &str = "trunkline";
+/// What PBX A takes for the secret where it errs.
+const WRONG_SECRET: &str = "mistaken";
 
 /// A boolean as the files write it.
 pub(crate) fn yes(value: bool) -> &'static str {

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::netns::Network;
-use crate::pbx_conf;
-use crate::setup::{Setup, Side, yes};
+use crate::setup::{Flaw, SWITCH, Setup, Side, yes};
 use crate::shell::Running;
-use crate::{Outcome, poll};
+use crate::{Outcome, keys, pbx_conf, poll};
 
 /// `trunkline run DIR` in the middle of one case.
 #[derive(Debug)]
@@ -31,7 +30,8 @@ impl Switch {
         let files = folder.join("trunkline");
         let written = fs::create_dir_all(&files)
             .and_then(|()| fs::write(files.join("iax.conf"), iax(setup)))
-            .and_then(|()| fs::write(files.join("extensions.conf"), EXTENSIONS));
+            .and_then(|()| fs::write(files.join("extensions.conf"), extensions(setup)))
+            .and_then(|()| keys::hand_out(folder, setup, &files.join("keys"), None));
         written.map_err(|error| format!("{}: {error}", files.display()))?;
         let log = folder.join("trunkline.log");
         let namespace = network.name("s");
@@ -86,23 +86,31 @@ impl Switch {
 
 fn iax(setup: &Setup) -> String {
     let bind = if setup.v6 { "bindaddr=[::]\n" } else { "" };
-    let codec = setup.codec.name();
-    let mut text = format!("[general]\n{bind}disallow=all\nallow={codec}\ntrunktimestamps=yes\n");
+    let mut text = format!("[general]\n{bind}disallow=all\nallow=ulaw\ntrunktimestamps=yes\n");
     for side in [Side::A, Side::B] {
         text.push_str(&format!(
-            "\n[{user}]\ntype=friend\nhost=dynamic\nusername=trunkline\nsecret={}\n\
-             context=from-{user}\ntrunk={}\n{}",
-            side.secret(),
+            "\n[{user}]\ntype=friend\nhost=dynamic\nusername={SWITCH}\n{}context=from-{user}\n\
+             disallow=all\nallow={}\ntrunk={}\n{}{}{}",
+            setup.proof(side, true),
+            setup.codec(side).name(),
             yes(setup.switch_trunk[side.index()]),
             pbx_conf::token(setup),
+            setup.switch_cipher[side.index()].lines(),
+            if side == Side::A && setup.errs(Flaw::Address) { ELSEWHERE } else { "" },
             user = side.user(),
         ));
     }
     text
 }
 
-const EXTENSIONS: &str = "[from-pbx-a]
-exten => _2XXX,1,Dial(IAX2/pbx-b/${EXTEN},40)
+/// No address of PBX A.
+const ELSEWHERE: &str = "deny=0.0.0.0/0.0.0.0\npermit=10.99.0.0/255.255.0.0\n";
+
+fn extensions(setup: &Setup) -> String {
+    format!("[from-pbx-a]\n{}{EXTENSIONS}", setup.dialplan)
+}
+
+const EXTENSIONS: &str = "exten => _2XXX,1,Dial(IAX2/pbx-b/${EXTEN},40)
  same => n,Hangup(${HANGUPCAUSE})
 
 [from-pbx-b]

@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dataplane::g711;
+use dataplane::handoff::Conversion;
+
 use crate::frames::{self, Datagram};
 use crate::pcap::Packet;
 
@@ -38,14 +41,44 @@ impl Block {
 
     /// The block these octets are, if they are one to the last octet.
     pub fn read(octets: &[u8]) -> Option<Self> {
-        let &[magic, c0, c1, i0, i1, i2] = octets.first_chunk()?;
-        let block = Self {
-            call: u16::from_be_bytes([c0, c1]),
-            from: magic & 0x0f,
-            index: u32::from_be_bytes([0, i0, i1, i2]),
-        };
-        (magic & 0xf0 == MAGIC && block.octets(octets.len()) == octets).then_some(block)
+        let block = Self::headed(*octets.first_chunk()?)?;
+        (block.octets(octets.len()) == octets).then_some(block)
     }
+
+    /// The block these octets have been before a conversion, to the last octet; without one, as [`Block::read`].
+    pub fn read_through(conversion: Option<Conversion>, octets: &[u8]) -> Option<Self> {
+        let Some(conversion) = conversion else { return Self::read(octets) };
+        let head: &[u8; 6] = octets.first_chunk()?;
+        // A law has octets of the other that become one: each is tried.
+        let mut heads = vec![[0; 6]];
+        for (at, octet) in head.iter().enumerate() {
+            let sources = (0..=u8::MAX).filter(|source| converted(conversion, *source) == *octet);
+            let extended = |source: u8| heads.iter().map(move |head| with(*head, at, source));
+            heads = sources.flat_map(extended).collect();
+        }
+        heads.into_iter().filter_map(Self::headed).find(|block| {
+            let mut spoken = block.octets(octets.len());
+            g711::convert(conversion, &mut spoken);
+            spoken == octets
+        })
+    }
+
+    fn headed([magic, c0, c1, i0, i1, i2]: [u8; 6]) -> Option<Self> {
+        let call = u16::from_be_bytes([c0, c1]);
+        let (from, index) = (magic & 0x0f, u32::from_be_bytes([0, i0, i1, i2]));
+        (magic & 0xf0 == MAGIC).then_some(Self { call, from, index })
+    }
+}
+
+fn converted(conversion: Conversion, octet: u8) -> u8 {
+    let mut octets = [octet];
+    g711::convert(conversion, &mut octets);
+    octets[0]
+}
+
+fn with(mut head: [u8; 6], at: usize, octet: u8) -> [u8; 6] {
+    head[at] = octet;
+    head
 }
 
 /// What was heard of one talker in one call.
@@ -96,12 +129,17 @@ impl Verdict {
 ///
 /// A talk begins with its first full VOICE frame: until then its format is unknown, and Asterisk's trunk frames may
 /// overtake that frame. A full frame sent again, by its timer or for a VNAK, counts once.
-pub fn blocks(packets: &[Packet], mut passes: impl FnMut(&Packet) -> bool) -> Heard {
+/// `conversion`: what the audio has been through since it was spoken.
+pub fn blocks(
+    packets: &[Packet],
+    conversion: Option<Conversion>,
+    mut passes: impl FnMut(&Packet) -> bool,
+) -> Heard {
     let mut heard = Heard::new();
     let mut fulls = BTreeSet::new();
     for packet in packets.iter().filter(|packet| passes(packet)) {
         let mut note = |audio: &[u8], begins: bool| {
-            let Some(block) = Block::read(audio) else { return };
+            let Some(block) = Block::read_through(conversion, audio) else { return };
             let talk = (block.call, block.from);
             if begins {
                 heard.entry(talk).or_default().push(block.index);
@@ -169,6 +207,20 @@ mod tests {
                 octets[at] ^= 1;
                 assert_ne!(Block::read(&octets), Some(BLOCK), "octet {at}");
                 octets[at] ^= 1;
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_is_known_after_a_conversion_and_only_after_that_one() {
+        for conversion in [Conversion::UlawToAlaw, Conversion::AlawToUlaw] {
+            for index in 0..2000 {
+                let block = Block { index, ..BLOCK };
+                let mut octets = block.octets(160);
+                assert_eq!(Block::read_through(Some(conversion), &octets), None);
+                g711::convert(conversion, &mut octets);
+                assert_eq!(Block::read_through(Some(conversion), &octets), Some(block));
+                assert_eq!(Block::read(&octets), None);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! of the switch's insides. The capture must be taken next to the switch, once per datagram, and start before the
 //! first call: what the capture lost, the checker takes for never sent. On the captured device UDP segmentation and
 //! GRO must be off (`ethtool -K DEVICE tx-udp-segmentation off gro off`), so that a record holds one datagram.
-//! Encrypted calls and the continuity of the audio itself are not judged here.
+//! Encrypted calls can be judged only with their secrets; the continuity of the audio itself is not judged here.
 
 mod content;
 mod element;
@@ -47,6 +47,8 @@ pub struct Options {
     pub peers_vanish: bool,
     /// Least time a call number rests before it is used for another call with the same peer.
     pub rest: Duration,
+    /// Secrets of the users and peers: with them encrypted calls are read, and judged as all others are.
+    pub secrets: Vec<String>,
 }
 
 impl Default for Options {
@@ -60,6 +62,7 @@ impl Default for Options {
             give_up_after: Duration::from_millis(10_500), // 10 s, and a late wake
             peers_vanish: false,
             rest: Duration::from_millis(4900), // 5 s likewise
+            secrets: Vec::new(),
         }
     }
 }

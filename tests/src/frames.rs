@@ -103,6 +103,7 @@ pub mod iax {
     pub const TXCNT: u8 = 23;
     pub const TXACC: u8 = 24;
     pub const POKE: u8 = 30;
+    pub const RTKEY: u8 = 39;
     pub const CALLTOKEN: u8 = 40;
 }
 
@@ -126,12 +127,15 @@ pub mod ie {
     pub const CALLING_NUMBER: u8 = 2;
     pub const CALLING_NAME: u8 = 4;
     pub const USERNAME: u8 = 6;
+    pub const PASSWORD: u8 = 7;
     pub const FORMAT: u8 = 9;
     pub const AUTHMETHODS: u8 = 14;
     pub const CHALLENGE: u8 = 15;
     pub const MD5_RESULT: u8 = 16;
+    pub const RSA_RESULT: u8 = 17;
     pub const CAUSE: u8 = 22;
     pub const CAUSECODE: u8 = 42;
+    pub const ENCRYPTION: u8 = 43;
     pub const CALLTOKEN: u8 = 54;
 }
 

@@ -9,4 +9,5 @@ pub mod fuzz_control;
 pub mod hex;
 pub mod one_core;
 pub mod pcap;
+pub mod unseal;
 pub mod world;

@@ -14,6 +14,7 @@ use super::media::Carried;
 use super::stateless::Stateless;
 use super::trunk::Trunks;
 use crate::pcap::{Capture, Packet};
+use crate::unseal::unseal;
 
 /// Judges every datagram that `switch` sent in a capture.
 pub fn check_capture(capture: &Capture, switch: SocketAddr, options: &Options) -> Report {
@@ -26,9 +27,17 @@ pub fn check_capture(capture: &Capture, switch: SocketAddr, options: &Options) -
         stateless: Stateless::default(),
         trunks: Trunks::default(),
     };
-    for packet in &capture.packets {
-        judge.packet(packet);
+    if options.secrets.is_empty() {
+        capture.packets.iter().for_each(|packet| judge.packet(packet));
+        return judge.finish();
     }
+    let mut packets = capture.packets.clone();
+    for fault in unseal(&mut packets, &options.secrets).faults {
+        if fault.from == switch {
+            judge.log.wrong_at(fault.frame_no, fault.time, fault.text);
+        }
+    }
+    packets.iter().for_each(|packet| judge.packet(packet));
     judge.finish()
 }
 
