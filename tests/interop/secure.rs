@@ -54,7 +54,11 @@ fn hidden(scene: &mut Scene) -> Outcome<()> {
 /// That trunk=yes is not followed for encrypted calls was said, once.
 fn told_of_minis(scene: &Scene, side: Side) -> Outcome<()> {
     let remote = scene.network.pbx(side);
-    scene.logged("INFO", &format!("{remote} goes as encrypted mini frames in spite of trunk=yes"))
+    let text = format!(
+        "[{}] at {remote}: voice of encrypted calls goes as encrypted mini frames",
+        side.user()
+    );
+    scene.logged("INFO", &text)
 }
 
 /// The method both ends use, by what is asked and how it is answered.
@@ -127,7 +131,7 @@ pub(crate) fn rotation(scene: &mut Scene) -> Outcome<()> {
 
 /// A caller with another secret: what it says does not decrypt, which the switch says once.
 pub(crate) fn wrong_secret(scene: &mut Scene) -> Outcome<()> {
-    scene.provoked = vec![A.user()];
+    scene.provoked = vec!["10.77.1.2"];
     let number = B.number_of(lines::PHONE);
     scene.dial(A, number)?;
     scene.logged("WARN", "does not decrypt: it has another secret, probably")?;
