@@ -32,8 +32,18 @@ pub(crate) struct Tombstone {
     pub(crate) ended: Instant,
     /// Whether the leg's end is known at both ends.
     pub(crate) acknowledged: bool,
-    /// What the peer encrypted with, and we did.
-    pub(crate) keys: Option<(CallKey, CallKey)>,
+    pub(crate) keys: LastKeys,
+}
+
+/// How a leg that ended was encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastKeys {
+    /// It was not.
+    Clear,
+    /// It was to be, and the peer has never proved that it has the key.
+    Unproven,
+    /// By these: the peer's, and ours.
+    Keyed(CallKey, CallKey),
 }
 
 #[derive(Debug)]
@@ -338,7 +348,7 @@ mod tests {
             iseqno: SeqNo(0),
             ended,
             acknowledged,
-            keys: None,
+            keys: LastKeys::Clear,
         }
     }
 

@@ -70,7 +70,7 @@ impl Control {
                 leg.media.offset = None;
                 leg.media.trunk = trunk && !encrypted; // trunk entries are in clear, whatever was agreed
                 if trunk && encrypted {
-                    self.say_untrunked(call, near);
+                    self.say_untrunked(near);
                 }
             }
         }
@@ -78,13 +78,17 @@ impl Control {
         self.install(now, callee, caller);
     }
 
-    /// An encrypted call is never carried in clear, which the operator should know where `trunk=yes` costs it.
-    fn say_untrunked(&mut self, call: Key, leg: Key) {
-        let id = self.calls.get(call).map_or(0, |call| call.id);
-        let remote = self.remote_of(leg).map_or_else(String::new, |remote| remote.to_string());
+    /// An encrypted call is never carried in clear, which the operator should know where `trunk=yes` costs it; once.
+    fn say_untrunked(&mut self, leg: Key) {
+        let Some(remote) = self.remote_of(leg) else { return };
+        let Some(peer) = self.peers.trunk_at(remote).filter(|peer| !peer.told_untrunked) else {
+            return;
+        };
+        peer.told_untrunked = true;
         let text = format!(
-            "call {id}: voice to {remote} goes as encrypted mini frames in spite of trunk=yes: \
-             trunk entries would be in clear"
+            "[{}] at {remote}: voice of encrypted calls goes as encrypted mini frames in spite of trunk=yes: \
+             trunk entries would be in clear",
+            peer.config.name
         );
         self.log(LogLevel::Info, Topic::Call, text);
     }

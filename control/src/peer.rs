@@ -44,6 +44,8 @@ pub(crate) struct PeerState {
     pub(crate) probe_at: Instant,
     /// The time its timer is armed for.
     pub(crate) armed: Instant,
+    /// Whether the operator knows that its encrypted calls are not trunked.
+    pub(crate) told_untrunked: bool,
 }
 
 impl PeerState {
@@ -105,6 +107,7 @@ impl Peers {
             probe: None,
             probe_at: Instant::FAR_FUTURE,
             armed: Instant::FAR_FUTURE,
+            told_untrunked: false,
         };
         let mut all = Self {
             all: peers.iter().map(state).collect(),
@@ -126,6 +129,14 @@ impl Peers {
 
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut PeerState> {
         self.all.get_mut(index as usize)
+    }
+
+    /// The first peer at an address with `trunk=yes`.
+    pub(crate) fn trunk_at(&mut self, address: SocketAddr) -> Option<&mut PeerState> {
+        let indices = self.by_address.get(&address)?.iter();
+        let trunked = |index: &&u32| self.get(**index).is_some_and(|peer| peer.config.trunk);
+        let index = *indices.clone().find(trunked)?;
+        self.get_mut(index)
     }
 
     pub(crate) fn index_of(&self, name: &[u8]) -> Option<u32> {

@@ -9,7 +9,7 @@ use dataplane::wire::{
 };
 
 use crate::admission::Again;
-use crate::association::{Found, Tombstone};
+use crate::association::{Found, LastKeys, Tombstone};
 use crate::elements::Elements;
 use crate::engine::Control;
 use crate::leg::{Ending, Leg, Work, full_frame};
@@ -90,10 +90,14 @@ impl Control {
                 }
                 opened
             }
-            Found::Tombstone(_, Tombstone { keys: Some((heard, _)), .. }) => {
-                LegKeys::new(heard).open(octets).map_or(Opened::Undecryptable, Opened::Decrypted)
-            }
-            Found::Tombstone(..) | Found::Nothing => Opened::AsItCame,
+            Found::Tombstone(_, tombstone) => match tombstone.keys {
+                LastKeys::Clear => Opened::AsItCame,
+                LastKeys::Unproven => Secrecy::Awaited(Box::new([])).open(octets),
+                LastKeys::Keyed(heard, _) => LegKeys::new(heard)
+                    .open(octets)
+                    .map_or(Opened::Undecryptable, Opened::Decrypted),
+            },
+            Found::Nothing => Opened::AsItCame,
         }
     }
 
@@ -275,8 +279,8 @@ impl Control {
         };
         let octets = full_frame(&header, &[]);
         let octets = match tombstone.keys {
-            Some((_, sent)) => sealed(sent, &octets, &mut self.pads),
-            None => octets,
+            LastKeys::Keyed(_, sent) => sealed(sent, &octets, &mut self.pads),
+            LastKeys::Clear | LastKeys::Unproven => octets,
         };
         self.send_raw(core, from, octets);
     }
@@ -404,8 +408,9 @@ impl Control {
         let (oseqno, iseqno) = leg.reliable.final_numbers();
         let theirs = leg.theirs;
         let keys = match leg.secrecy {
-            Secrecy::Keyed(keys) => Some((keys.heard, keys.sent)),
-            Secrecy::Clear | Secrecy::Awaited(_) => None,
+            Secrecy::Keyed(keys) => LastKeys::Keyed(keys.heard, keys.sent),
+            Secrecy::Awaited(_) => LastKeys::Unproven,
+            Secrecy::Clear => LastKeys::Clear,
         };
         let tombstone = Tombstone { theirs, oseqno, iseqno, ended: now, acknowledged, keys };
         self.associations.rest(leg.pair, leg.ours, tombstone);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use tests::checker;
@@ -194,7 +195,7 @@ impl Scene {
             let port = event.parse().map_err(|_| format!("{event} is no port"))?;
             ports[side.index()] = port;
         }
-        std::thread::sleep(Duration::from_millis(200)); // both bridges are made
+        thread::sleep(Duration::from_millis(200)); // both bridges are made
         for side in [Side::A, Side::B] {
             self.phones.speak(side, number, ports[side.index()]);
         }
@@ -313,6 +314,7 @@ impl Scene {
             self.pbx(side).wait_idle(Duration::from_secs(10))?;
         }
         if let Some(switch) = &mut self.switch {
+            thread::sleep(Duration::from_millis(300)); // the last HANGUP may still be before its door
             switch.is_alive()?;
             switch.stop()?;
             self.complaints()?;

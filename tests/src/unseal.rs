@@ -160,7 +160,7 @@ impl Sealer {
             let plain = CipherKey::new(CallKey(*key)).decrypt_full(&packet.payload, &mut room);
             let plain = plain.ok()?.to_vec();
             let Ok(Datagram::Full(full)) = frames::parse(&plain) else { return None };
-            makes_sense(&full).then_some((*key, plain))
+            makes_sense(&full, self.proven).then_some((*key, plain))
         });
         let (key, plain) = opened.take()?;
         if !self.proven {
@@ -202,12 +202,16 @@ impl Sealer {
 /// How far a mini frame's time-stamp may be from where the call's time should have got.
 const NEAR_MS: i32 = 3000;
 
-/// Frames of these kinds and subclasses exist, and their elements can be read.
-fn makes_sense(full: &Full<'_>) -> bool {
-    match full.kind {
+/// No call of a capture is as old as this.
+const DAY_MS: u32 = 24 * 3600 * 1000;
+
+/// Frames of these kinds and subclasses exist, and their elements can be read. The first are always IAX messages.
+fn makes_sense(full: &Full<'_>, proven: bool) -> bool {
+    let known = match full.kind {
         kind::IAX => (1..=41).contains(&full.subclass) && full.ies().is_ok(),
-        kind => (1..=12).contains(&kind),
-    }
+        kind => (1..=12).contains(&kind) && proven,
+    };
+    known && full.timestamp < DAY_MS
 }
 
 /// NEW and AUTHREQ are always in clear, INVAL has no call; until the caller has proved that it has the key, the call
