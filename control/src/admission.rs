@@ -185,6 +185,10 @@ impl Control {
                 format!("{} from {} refused: {why}", subclass.name(), from.1),
             );
         }
+        if validated && self.opened_before(now, from, heard) {
+            self.stats.strays += 1;
+            return;
+        }
         let opened = if calling {
             self.call_arrived(now, core, from, heard, validated)
         } else {
@@ -199,6 +203,14 @@ impl Control {
             );
             self.complain(now, Topic::Admission, from.1, text);
         }
+    }
+
+    /// Whether this very frame, late or repeated on the way, has opened a leg that has ended since: the token, and with
+    /// it the frame, is good for ten seconds, and a call may be shorter. Marks it as one that has.
+    fn opened_before(&mut self, now: Instant, from: Address, heard: &HeardFrame<'_>) -> bool {
+        let header = heard.frame.header();
+        let mark = (from.1, header.source, header.timestamp, heard.elements.call_token);
+        std::mem::replace(self.openings.record(now, mark), true)
     }
 
     fn check_token(

@@ -27,6 +27,7 @@ use crate::output::{LogLevel, LogLine, Output, Ticket, Topic};
 use crate::peer::{PeerState, Peers};
 use crate::proof::JobDone;
 use crate::random::Random;
+use crate::recent::Recent;
 use crate::registrant::Registrant;
 use crate::slab::{Key, Slab};
 use crate::timers::Timers;
@@ -118,6 +119,8 @@ pub struct Control {
     /// who may not must not use up the challenges of who may.
     pub(crate) challenges: HashMap<(bool, String), u32, FixedState>,
     pub(crate) unvalidated: u32,
+    /// Frames that have opened a leg, by their source, number, time-stamp and token.
+    pub(crate) openings: Recent<bool>,
     pub(crate) timers: Timers<Due>,
     pub(crate) outputs: VecDeque<Output>,
     /// Answers to those we know nothing of.
@@ -140,6 +143,7 @@ impl Control {
         let mut random = Random::new(&seed);
         let mut hash_seed = || random.bits() as u64;
         let hasher = FixedState::with_seed(hash_seed());
+        let openings_seed = hash_seed();
         let associations = Associations::new(config.dataplane.peers_max, hash_seed());
         let strangers = Limiter::new(hash_seed(), ANSWERS_PER_SECOND);
         let complaints = Limiter::new(hash_seed(), COMPLAINTS_PER_SECOND);
@@ -166,6 +170,7 @@ impl Control {
             stats: Stats::default(),
             started: (now, unix_seconds),
             unvalidated: 0,
+            openings: Recent::new(openings_seed),
             calls_made: 0,
             calls_up: 0,
             closing: false,

@@ -10,7 +10,7 @@ use tests::world::{Files, Host, PERCENT, Pickup, Random, Retry, World};
 
 use crate::files::{EXTENSIONS, IAX, SECOND, ms, with_all_files};
 
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 200;
 
 #[test]
 fn nothing_is_left_of_any_world() {
