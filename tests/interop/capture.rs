@@ -47,7 +47,7 @@ impl Capture {
         Ok(Self { running, file, log, secrets })
     }
 
-    /// Everything captured so far, with encrypted calls in clear.
+    /// Everything captured so far, with encrypted calls in clear, without what does not decrypt.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -62,6 +62,7 @@ impl Capture {
     pub(crate) fn unsealed(&self) -> Outcome<(Vec<Packet>, Unsealed)> {
         let mut packets = self.read()?.packets;
         let found = unseal::unseal(&mut packets, &self.secrets);
+        packets.retain(|packet| !found.unread.contains(&packet.frame_no));
         Ok((packets, found))
     }
 
@@ -126,9 +127,10 @@ impl Capture {
         let mut line = vec!["-r", &file, "-Y", filter, "-T", "fields"];
         line.extend(fields.iter().flat_map(|field| ["-e", field]));
         let found = shell::run("tshark", &line)?;
-        let sealed = self.unsealed()?.1.sealed;
+        let Unsealed { sealed, unread, .. } = self.unsealed()?.1;
         let number = |line: &str| line.split('\t').next().and_then(|number| number.parse().ok());
-        let is_clear = |line: &&str| number(line).is_none_or(|n: usize| !sealed.contains(&n));
+        let is_clear =
+            |line: &&str| number(line).is_none_or(|n| !sealed.contains(&n) && !unread.contains(&n));
         let found: Vec<&str> = found.lines().filter(is_clear).collect();
         match found.len() {
             0 => Ok(()),

@@ -5,8 +5,8 @@ use crate::chroot::Version::{self, V16, V22};
 use crate::options::Options;
 use crate::plays;
 use crate::scene::Scene;
-use crate::secure;
 use crate::setup::{Auth, Cipher, Codec, Flaw, KeyMaker, Setup, Side, Token};
+use crate::{secure, softphone};
 
 /// One row.
 #[derive(Debug, Clone)]
@@ -224,7 +224,7 @@ fn secure_rows(row: &mut Row<'_>) {
             s.auth = Auth::Rsa(KeyMaker::Trunkline);
             s.encrypted();
         },
-        secure::talk,
+        secure::talk_with_new_keys,
     );
     row("aes128", 9, "both legs encrypted, though trunked when in clear", encrypted, secure::talk);
     row(
@@ -327,7 +327,11 @@ fn secure_rows(row: &mut Row<'_>) {
         "aes128-rotation",
         330,
         "new keys from both ends of a long call",
-        encrypted,
+        |s| {
+            s.auth = Auth::Rsa(KeyMaker::Trunkline); // without MD5 Asterisk takes new keys, too
+            s.encrypted();
+            s.untrunked();
+        },
         secure::rotation,
     );
     row(
@@ -377,6 +381,37 @@ fn secure_rows(row: &mut Row<'_>) {
             s.encrypted();
         },
         secure::talk,
+    );
+    row(
+        "iaxmodem",
+        15,
+        "libiax2 registers, is called, and calls",
+        softphone::vary,
+        softphone::play,
+    );
+    row(
+        "limit-out",
+        9,
+        "calls_max_out: the second call to B ends with cause 34",
+        |s| s.own = "[pbx-b]\ncalls_max_out = 1\n",
+        secure::limit_out,
+    );
+    row(
+        "limit-in",
+        9,
+        "calls_max_in: the second call from A ends with cause 42",
+        |s| s.own = "[pbx-a]\ncalls_max_in = 1\n",
+        secure::limit_in,
+    );
+    row(
+        "rsa-two-hosts",
+        9,
+        "VOIP1 and VOIP2 with keys, by their addresses, qualified",
+        |s| {
+            s.auth = Auth::Rsa(KeyMaker::OpenSsl);
+            s.two_hosts = true;
+        },
+        secure::two_hosts,
     );
     row(
         "two-destinations",

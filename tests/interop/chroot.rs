@@ -52,13 +52,15 @@ pub(crate) struct Chroot {
 }
 
 /// What the host needs: a program to look for, and the package that brings it.
-const TOOLS: [(&str, &str); 7] = [
+const TOOLS: [(&str, &str); 9] = [
     ("debootstrap", "debootstrap"),
     ("tcpdump", "tcpdump"),
     ("tshark", "tshark"),
     ("ip", "iproute2"),
     ("ethtool", "ethtool"),
     ("setpriv", "util-linux"),
+    ("openssl", "openssl"),
+    ("iaxmodem", "iaxmodem"),
     ("chroot", "coreutils"),
 ];
 

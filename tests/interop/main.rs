@@ -21,6 +21,7 @@ mod scene;
 mod secure;
 mod setup;
 mod shell;
+mod softphone;
 mod switch;
 mod trunks;
 

@@ -56,23 +56,26 @@ pub(crate) enum Far {
 pub(crate) fn iax(side: Side, setup: &Setup, far: Far, host: &str) -> String {
     let codec = setup.codec(side).name();
     let bind = if setup.v6 { "[::]:4569" } else { "0.0.0.0" };
-    let user = side.user();
+    let (user, section) = (setup.user(side), setup.far(side));
     let shared = format!(
-        "context=from-trunkline\ntrunk={}\nqualify=no\n{}{}",
+        "context=from-trunkline\ntrunk={}\nqualify={}\n{}{}",
         yes(setup.pbx_trunk[side.index()]),
+        yes(setup.two_hosts),
         token(setup),
         setup.pbx_cipher[side.index()].lines(),
     );
     let mut text = format!(
         "[general]\nbindaddr={bind}\ndisallow=all\nallow={codec}\njitterbuffer=no\n\
-         trunktimestamps={}\nregister => {user}:{}@{host}\n\n",
+         trunktimestamps={}\n",
         yes(setup.timestamps),
-        setup.registers_with(side),
     );
+    if !setup.two_hosts {
+        let _ = writeln!(text, "register => {user}:{}@{host}", setup.registers_with(side));
+    }
     let kind = if far == Far::Switch { "friend" } else { "peer" };
     let _ = write!(
         text,
-        "[trunkline]\ntype={kind}\nhost={host}\nusername={user}\n{}{shared}",
+        "\n[{section}]\ntype={kind}\nhost={host}\nusername={user}\n{}{shared}",
         setup.proof(side, false),
     );
     if far == Far::Pbx {
@@ -156,7 +159,7 @@ pub(crate) fn extensions(side: Side, setup: &Setup) -> String {
          \n\
          [caller]\n\
          exten => _X.,1,Set(LINE=${{EXTEN}})\n\
-         \x20same => n,Dial(IAX2/trunkline/${{EXTEN}},30,g)\n\
+         \x20same => n,Dial(IAX2/{far}/${{EXTEN}},30,g)\n\
          \x20same => n,Log(NOTICE,TL dial ${{LINE}} ${{DIALSTATUS}} ${{HANGUPCAUSE}})\n\
          \x20same => n,Hangup\n\
          exten => h,1,Log(NOTICE,TL bye ${{LINE}} ${{HANGUPCAUSE}})\n\
@@ -168,6 +171,7 @@ pub(crate) fn extensions(side: Side, setup: &Setup) -> String {
          \x20same => n,Read(HEARD,,9,,1,10)\n\
          \x20same => n,Log(NOTICE,TL digits ${{HEARD}})\n\
          \x20same => n,Goto(phone,${{EXTEN}},1)\n",
+        far = setup.far(side),
         rings = at(RINGS),
         busy = at(BUSY),
         congestion = at(CONGESTION),

@@ -96,7 +96,7 @@ pub(crate) fn early_media(scene: &mut Scene) -> Outcome<()> {
 /// Digits both ways: the dialplans hear them, and the capture has each once and in order.
 pub(crate) fn dtmf(scene: &mut Scene) -> Outcome<()> {
     let number = B.number_of(lines::DIGITS);
-    let dial = format!("IAX2/trunkline/{number}");
+    let dial = scene.trunk(A, number);
     scene.pbx(A).originate(&dial, &format!("extension {number}@digits"))?;
     let without_hash = |digits: &str| digits.trim_end_matches('#').to_owned();
     expect("digits at B", &scene.pbx(B).event("digits", SOON)?, &without_hash(DIGITS_OUT))?;
@@ -229,7 +229,7 @@ pub(crate) fn fifty(scene: &mut Scene) -> Outcome<()> {
         for from in [A, B] {
             let number = from.other().number_of(line);
             let then = format!("extension {number}@phone");
-            scene.pbx(from).originate(&format!("IAX2/trunkline/{number}"), &then)?;
+            scene.pbx(from).originate(&scene.trunk(from, number), &then)?;
         }
     }
     calls.iter().try_for_each(|&number| scene.speak(number))?;

@@ -106,7 +106,7 @@ impl Scene {
     /// Whether that PBX cannot register.
     fn stays_out(&self, side: Side) -> bool {
         let registers = matches!(self.setup.flaw, Flaw::None | Flaw::SecretOfCalls);
-        side == Side::A && !registers
+        self.setup.two_hosts || side == Side::A && !registers
     }
 
     /// One of the PBXes.
@@ -117,6 +117,11 @@ impl Scene {
     /// The same, to be restarted.
     pub(crate) fn pbx_mut(&mut self, side: Side) -> &mut Pbx {
         &mut self.pbxes[side.index()]
+    }
+
+    /// Where this case keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// From that PBX to whom it talks to: the switch, or the other PBX.
@@ -178,7 +183,7 @@ impl Scene {
     /// The call does not come up.
     pub(crate) fn connect(&self, from: Side, line: u16) -> Outcome<u16> {
         let number = from.other().number_of(line);
-        let dial = format!("IAX2/trunkline/{number}");
+        let dial = self.trunk(from, number);
         self.pbx(from).originate(&dial, &format!("extension {number}@phone"))?;
         self.speak(number)?;
         Ok(number)
@@ -202,6 +207,11 @@ impl Scene {
         Ok(())
     }
 
+    /// A number of the far PBX, as a PBX dials it.
+    pub(crate) fn trunk(&self, from: Side, number: u16) -> String {
+        format!("IAX2/{}/{number}", self.setup.far(from))
+    }
+
     /// Lets a PBX's dialplan dial a number, which logs how it went; answered, the caller waits.
     ///
     /// # Errors
@@ -218,9 +228,10 @@ impl Scene {
     pub(crate) fn dial_from_phone(&self, from: Side, number: u16) -> Outcome<()> {
         let codec = self.setup.codec(from).name();
         let text = format!(
-            "Channel: IAX2/trunkline/{number}\nCodecs: {codec}\nMaxRetries: 0\nWaitTime: 90\n\
+            "Channel: {}\nCodecs: {codec}\nMaxRetries: 0\nWaitTime: 90\n\
              CallerID: \"{CALLER_NAME}\" <{CALLER_NUMBER}>\n\
-             Context: phone\nExtension: {number}\nPriority: 1\n"
+             Context: phone\nExtension: {number}\nPriority: 1\n",
+            self.trunk(from, number)
         );
         self.pbx(from).call_file(&number.to_string(), &text)
     }

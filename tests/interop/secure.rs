@@ -111,21 +111,32 @@ pub(crate) fn callee_in_clear(scene: &mut Scene) -> Outcome<()> {
     scene.logged("WARN", why)
 }
 
+/// As [`talk`]; as caller with a key pair Asterisk takes a new key with its first voice.
+pub(crate) fn talk_with_new_keys(scene: &mut Scene) -> Outcome<()> {
+    talk(scene)?;
+    new_keys(scene, false)
+}
+
+/// Each PBX has told at least one new key, and the switch too, if it has had the time.
+fn new_keys(scene: &Scene, by_switch: bool) -> Outcome<()> {
+    let told = scene.capture.unsealed()?.1.new_keys;
+    for side in [A, B] {
+        for (from, _to) in [scene.outward(side), scene.inward(side)] {
+            let due = by_switch || from == scene.network.pbx(side).ip();
+            if due && !told.keys().any(|who| who.ip() == from) {
+                return Err(format!("{from} has never taken a new key: {told:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Both ends take new keys in a call of five minutes, and the voice does not suffer.
 pub(crate) fn rotation(scene: &mut Scene) -> Outcome<()> {
     let calls = [scene.connect(A, lines::PHONE)?, scene.connect(B, lines::PHONE + 1)?];
     thread::sleep(Duration::from_secs(310));
     scene.judge(&calls, 15_000)?;
-    let new_keys = scene.capture.unsealed()?.1.new_keys;
-    for side in [A, B] {
-        for (from, _to) in [scene.outward(side), scene.inward(side)] {
-            let told: usize =
-                new_keys.iter().filter(|(who, _)| who.ip() == from).map(|(_, count)| count).sum();
-            if told == 0 {
-                return Err(format!("{from} has never taken a new key: {new_keys:?}"));
-            }
-        }
-    }
+    new_keys(scene, true)?;
     hidden(scene)
 }
 
@@ -169,11 +180,45 @@ pub(crate) const TWO_DESTINATIONS: &str =
 /// Both ring; the one that answers has the call, the other is told.
 pub(crate) fn two_destinations(scene: &mut Scene) -> Outcome<()> {
     let number = B.number_of(lines::PHONE);
-    scene.pbx(A).originate("IAX2/trunkline/9001", &format!("extension {number}@phone"))?;
+    scene.pbx(A).originate(&scene.trunk(A, 9001), &format!("extension {number}@phone"))?;
     scene.speak(number)?;
     let bye = scene.pbx(B).event(&format!("bye {}", B.number_of(lines::RINGS_ON)), SOON)?;
     expect("the cause of who rang in vain", &bye, "26")?;
     thread::sleep(Duration::from_secs(3));
     scene.judge(&[number], SHORT)?;
     scene.wait_frame("VOICE", A, |full| full.kind == kind::VOICE)
+}
+
+/// One call at a time to B; a second ends with cause 34, and the first does not suffer.
+pub(crate) fn limit_out(scene: &mut Scene) -> Outcome<()> {
+    limited(scene, "CONGESTION 34", &["calls_max_out", "[pbx-b] takes no more calls now"])
+}
+
+/// One call at a time from A; a second ends with cause 42.
+pub(crate) fn limit_in(scene: &mut Scene) -> Outcome<()> {
+    limited(scene, "CHANUNAVAIL 42", &["calls_max_in"])
+}
+
+fn limited(scene: &mut Scene, status: &str, told: &[&'static str]) -> Outcome<()> {
+    scene.provoked = told.to_vec();
+    let number = scene.connect(A, lines::PHONE)?;
+    fails(scene, B.number_of(lines::PHONE + 1), status)?;
+    for text in told {
+        scene.logged("WARN", text)?;
+    }
+    thread::sleep(Duration::from_secs(3));
+    scene.judge(&[number], SHORT)
+}
+
+/// The classic example of two hosts with keys, through the switch: both hear each other as before, and answer POKE.
+pub(crate) fn two_hosts(scene: &mut Scene) -> Outcome<()> {
+    plays::talk(scene)?;
+    for side in [A, B] {
+        scene.wait_frame("POKE", side, |full| full.is_iax(iax::POKE))?;
+        let (from, to) = scene.inward(side);
+        if scene.capture.count(from, to, |full| full.is_iax(iax::AUTHREQ))? == 0 {
+            return Err(format!("{to} may call without a signature"));
+        }
+    }
+    Ok(())
 }

@@ -217,6 +217,12 @@ pub(crate) struct Setup {
     pub(crate) flaw: Flaw,
     /// More lines of the switch's dialplan for calls from A.
     pub(crate) dialplan: &'static str,
+    /// More sections of the switch's `iax.conf`.
+    pub(crate) sections: &'static str,
+    /// The switch's `trunkline.conf`.
+    pub(crate) own: &'static str,
+    /// The hosts are VOIP1 and VOIP2 of the classic RSA example: known by their addresses, each by the other's name.
+    pub(crate) two_hosts: bool,
 }
 
 impl Setup {
@@ -235,6 +241,9 @@ impl Setup {
             switch_cipher: [Cipher::Off; 2],
             flaw: Flaw::None,
             dialplan: "",
+            sections: "",
+            own: "",
+            two_hosts: false,
         }
     }
 
@@ -277,6 +286,20 @@ impl Setup {
         }
     }
 
+    /// The switch's section for a PBX, and the name that PBX calls by.
+    pub(crate) fn user(&self, side: Side) -> &'static str {
+        match (self.two_hosts, side) {
+            (false, _) => side.user(),
+            (true, Side::A) => "VOIP1",
+            (true, Side::B) => "VOIP2",
+        }
+    }
+
+    /// A PBX's section for the switch, and the name that the switch calls it by.
+    pub(crate) fn far(&self, side: Side) -> &'static str {
+        if self.two_hosts { self.user(side.other()) } else { SWITCH }
+    }
+
     /// What stands for the secret in that PBX's `register` line.
     pub(crate) fn registers_with(&self, side: Side) -> String {
         match self.auth {
@@ -291,9 +314,9 @@ impl Setup {
         self.flaw == flaw
     }
 
-    /// All secrets there are.
+    /// All secrets the switch knows.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        [Side::A.secret(), Side::B.secret(), WRONG_SECRET].map(str::to_owned).to_vec()
+        [Side::A, Side::B].map(|side| side.secret().to_owned()).to_vec()
     }
 }
 

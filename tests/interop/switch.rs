@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::netns::Network;
-use crate::setup::{Flaw, SWITCH, Setup, Side, yes};
+use crate::setup::{Flaw, Setup, Side, yes};
 use crate::shell::Running;
 use crate::{Outcome, keys, pbx_conf, poll};
 
@@ -29,7 +29,8 @@ impl Switch {
     ) -> Outcome<Self> {
         let files = folder.join("trunkline");
         let written = fs::create_dir_all(&files)
-            .and_then(|()| fs::write(files.join("iax.conf"), iax(setup)))
+            .and_then(|()| fs::write(files.join("iax.conf"), iax(setup, network)))
+            .and_then(|()| fs::write(files.join("trunkline.conf"), setup.own))
             .and_then(|()| fs::write(files.join("extensions.conf"), extensions(setup)))
             .and_then(|()| keys::hand_out(folder, setup, &files.join("keys"), None));
         written.map_err(|error| format!("{}: {error}", files.display()))?;
@@ -84,13 +85,19 @@ impl Switch {
     }
 }
 
-fn iax(setup: &Setup) -> String {
+fn iax(setup: &Setup, network: &Network) -> String {
     let bind = if setup.v6 { "bindaddr=[::]\n" } else { "" };
     let mut text = format!("[general]\n{bind}disallow=all\nallow=ulaw\ntrunktimestamps=yes\n");
     for side in [Side::A, Side::B] {
+        let host = match setup.two_hosts {
+            true => format!("{}\nqualify=yes", network.pbx(side).ip()),
+            false => "dynamic".to_owned(),
+        };
         text.push_str(&format!(
-            "\n[{user}]\ntype=friend\nhost=dynamic\nusername={SWITCH}\n{}context=from-{user}\n\
+            "\n[{}]\ntype=friend\nhost={host}\nusername={}\n{}context=from-{user}\n\
              disallow=all\nallow={}\ntrunk={}\n{}{}{}",
+            setup.user(side),
+            setup.far(side),
             setup.proof(side, true),
             setup.codec(side).name(),
             yes(setup.switch_trunk[side.index()]),
@@ -100,14 +107,18 @@ fn iax(setup: &Setup) -> String {
             user = side.user(),
         ));
     }
-    text
+    text + setup.sections
 }
 
 /// No address of PBX A.
 const ELSEWHERE: &str = "deny=0.0.0.0/0.0.0.0\npermit=10.99.0.0/255.255.0.0\n";
 
 fn extensions(setup: &Setup) -> String {
-    format!("[from-pbx-a]\n{}{EXTENSIONS}", setup.dialplan)
+    let plan = format!("[from-pbx-a]\n{}{EXTENSIONS}", setup.dialplan);
+    let named = |plan: String, side| {
+        plan.replace(&format!("IAX2/{}/", Side::user(side)), &format!("IAX2/{}/", setup.user(side)))
+    };
+    named(named(plan, Side::A), Side::B)
 }
 
 const EXTENSIONS: &str = "exten => _2XXX,1,Dial(IAX2/pbx-b/${EXTEN},40)

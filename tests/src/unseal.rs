@@ -20,7 +20,9 @@ use crate::pcap::Packet;
 pub struct Unsealed {
     /// Frames that were encrypted and are now in clear, by place in the capture.
     pub sealed: BTreeSet<usize>,
-    /// Frames of encrypted calls that fit none of their keys, or were sent in clear.
+    /// Frames of encrypted calls that fit none of their keys and may not be in clear: nobody can tell what they say.
+    pub unread: BTreeSet<usize>,
+    /// The same, and voice of encrypted calls in trunk frames.
     pub faults: Vec<Fault>,
     /// How many keys were told by RTKEY, repeats not counted.
     pub new_keys: BTreeMap<SocketAddr, usize>,
@@ -86,7 +88,10 @@ impl Reader<'_> {
                     (packet.len, packet.payload) = (plain.len(), plain);
                 }
                 None if may_be_clear(&packet.payload, sealer.proven) => {}
-                None => self.fault(packet, "neither decrypts nor may be in clear"),
+                None => {
+                    self.out.unread.insert(packet.frame_no);
+                    return self.fault(packet, "neither decrypts nor may be in clear");
+                }
             }
         }
         let payload = packet.payload.clone();

@@ -32,11 +32,11 @@ pub fn check_capture(capture: &Capture, switch: SocketAddr, options: &Options) -
         return judge.finish();
     }
     let mut packets = capture.packets.clone();
-    for fault in unseal(&mut packets, &options.secrets).faults {
-        if fault.from == switch {
-            judge.log.wrong_at(fault.frame_no, fault.time, fault.text);
-        }
+    let found = unseal(&mut packets, &options.secrets);
+    for fault in found.faults.into_iter().filter(|fault| fault.from == switch) {
+        judge.log.wrong_at(fault.frame_no, fault.time, fault.text);
     }
+    packets.retain(|packet| !found.unread.contains(&packet.frame_no));
     packets.iter().for_each(|packet| judge.packet(packet));
     judge.finish()
 }
