@@ -11,6 +11,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::association::Associations;
+use crate::backlog::Backlog;
 use crate::brute_force::BruteForce;
 use crate::call::Call;
 use crate::call_token::CallTokens;
@@ -119,6 +120,7 @@ pub struct Control {
     /// who may not must not use up the challenges of who may.
     pub(crate) challenges: HashMap<(bool, String), u32, FixedState>,
     pub(crate) unvalidated: u32,
+    pub(crate) backlog: Backlog,
     /// Frames that have opened a leg, by their source, number, time-stamp and token.
     pub(crate) openings: Recent<bool>,
     pub(crate) timers: Timers<Due>,
@@ -170,6 +172,7 @@ impl Control {
             stats: Stats::default(),
             started: (now, unix_seconds),
             unvalidated: 0,
+            backlog: Backlog::default(),
             openings: Recent::new(openings_seed),
             calls_made: 0,
             calls_up: 0,
@@ -219,6 +222,7 @@ impl Control {
     /// `now` reached [`Control::deadline`]. Called early, it does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.associations.wake_rested(now);
+        self.take_up(now);
         while let Some((at, due)) = self.timers.due(now) {
             match due {
                 Due::Leg(leg) => self.leg_due(now, at, leg),
@@ -252,7 +256,8 @@ impl Control {
 
     /// When [`Control::handle_timeout`] is next due.
     pub fn deadline(&self) -> Instant {
-        self.timers.deadline().min(self.associations.deadline())
+        let own = self.timers.deadline().min(self.backlog.deadline());
+        own.min(self.associations.deadline())
     }
 
     /// Hangs up every call with cause 41 (temporary failure), takes no new ones and releases our registrations.

@@ -11,6 +11,7 @@ pub mod keys;
 mod admission;
 mod association;
 mod auth;
+mod backlog;
 mod brute_force;
 mod call;
 mod call_token;

@@ -61,17 +61,53 @@ pub(crate) struct Opening {
 impl Control {
     /// A full frame from anybody.
     pub(crate) fn handle_full(&mut self, now: Instant, core: CoreId, from: Address, octets: &[u8]) {
+        let Some((found, header)) = self.found_for(now, from, octets) else { return };
+        if self.may_wait(found, &header) && self.put_off(now, core, from, octets) {
+            return;
+        }
+        self.handle_for(now, core, from, found, octets);
+    }
+
+    /// A full frame that has waited for its turn.
+    pub(crate) fn handle_found(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        octets: &[u8],
+    ) {
+        if let Some((found, _)) = self.found_for(now, from, octets) {
+            self.handle_for(now, core, from, found, octets);
+        }
+    }
+
+    /// Whom a full frame is for. Of an encrypted one only the call numbers mean anything yet.
+    fn found_for(
+        &mut self,
+        now: Instant,
+        from: Address,
+        octets: &[u8],
+    ) -> Option<(Found, FullHeader)> {
         let Ok(frame) = FullFrame::parse(octets) else {
             self.stats.malformed += 1;
-            return;
+            return None;
         };
-        let numbers = *frame.header(); // of an encrypted frame only the call numbers mean anything yet
+        let header = *frame.header();
         let found = match self.associations.find(from.0, from.1) {
-            Some(pair) => {
-                self.associations.get(pair).find(now, numbers.destination, numbers.source)
-            }
+            Some(pair) => self.associations.get(pair).find(now, header.destination, header.source),
             None => Found::Nothing,
         };
+        Some((found, header))
+    }
+
+    fn handle_for(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        found: Found,
+        octets: &[u8],
+    ) {
         match self.open_for(now, found, octets) {
             Opened::AsItCame => self.handle_opened(now, core, from, found, octets),
             Opened::Decrypted(plain) => self.handle_opened(now, core, from, found, &plain),
