@@ -171,6 +171,7 @@ fn table() -> Vec<Case> {
     row("hang-up-callee", 8, "the callee ends the call", usual, plays::hang_up_callee);
     row("cancel", 8, "the caller gives up while it rings", usual, plays::cancel);
     row("text", 9, "text arrives octet for octet", usual, plays::text);
+    row("long-text", 9, "text longer than a packet arrives", usual, plays::long_text);
     row("fifty", 25, "50 calls at once, 25 each way", usual, plays::fifty);
     row("wrap", 80, "70 seconds: the 16-bit time-stamp wraps", usual, plays::wrap);
     row("wrap-no-trunk", 80, "the same in mini frames", Setup::untrunked, plays::wrap);
