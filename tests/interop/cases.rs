@@ -62,7 +62,7 @@ pub(crate) fn chosen(options: &Options) -> Vec<Case> {
 }
 
 /// Cases also run between the two releases.
-const MIXED: [&str; 12] = [
+const MIXED: [&str; 19] = [
     "trunk",
     "trunk-without-timestamps",
     "no-trunk",
@@ -75,6 +75,13 @@ const MIXED: [&str; 12] = [
     "cancel",
     "hang-up-callee",
     "text",
+    "plaintext",
+    "rsa",
+    "rsa-aes128",
+    "aes128",
+    "aes128-no-trunk",
+    "aes128-dtmf",
+    "g711",
 ];
 
 fn table() -> Vec<Case> {
