@@ -289,6 +289,13 @@ fn secure_rows(row: &mut Row<'_>) {
         |s| s.switch_cipher[1] = Cipher::Forced,
         secure::callee_in_clear,
     );
+    row(
+        "aes128-forced-by-callee",
+        6,
+        "a callee that insists refuses a switch that does not encrypt",
+        |s| s.pbx_cipher[1] = Cipher::Forced,
+        secure::callee_insists,
+    );
     row("aes128-dtmf", 15, "digits, encrypted", encrypted, secure::dtmf);
     row("aes128-caller-id", 9, "number and name, encrypted", encrypted, plays::caller_id);
     row(
