@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use dataplane::cipher::Pads;
+use dataplane::handoff::CallKey;
 use dataplane::wire::{
     ControlSubclass, FullHeader, IaxSubclass, IeKind, MediaFormat, SeqNo, Timestamp,
 };
 
+use crate::leg::full_frame;
 use crate::scripted_peers::{Bench, Peer, Said, cause_of, control, hangup, ies, new_for};
+use crate::secrecy::sealed;
 use crate::transport::iax;
 
 #[test]
@@ -160,6 +164,34 @@ fn a_caller_that_goes_silent_or_gives_a_wrong_secret_leaves_one_line() {
         assert_eq!(bench.lines.len(), 1, "{:?}", bench.lines);
         bench.assert_all_gone();
     }
+}
+
+#[test]
+fn what_a_caller_encrypts_by_another_secret_is_never_answered_even_when_its_leg_is_dead() {
+    let mut bench = Bench::new();
+    let mut erin = Peer::new("127.0.0.9", 77);
+    let offer = ies(|ies| _ = ies.u16(IeKind::Encryption, 0x8001));
+    let new = [new_for("100", Some("erin")), offer].concat();
+    bench.says(&mut erin, iax(IaxSubclass::New), &new);
+    let asked = bench.said.pop().unwrap().1;
+    assert!(asked.is(iax(IaxSubclass::AuthReq)));
+    (erin.theirs, erin.iseqno) = (Some(asked.header.source), SeqNo(1));
+    let (key, mut pads) = (CallKey([7; 16]), Pads::new([1; 16]));
+    // Under a wrong key a frame is noise: of so many, some look like frames.
+    let mut says_noise = |bench: &mut Bench, subclass| {
+        for _ in 0..200 {
+            let frame = full_frame(&erin.header(iax(subclass)), &[]);
+            bench.hears_octets(&erin, &sealed(key, &frame, &mut pads));
+        }
+    };
+    says_noise(&mut bench, IaxSubclass::AuthRep);
+    bench.passes(Duration::from_secs(11));
+    assert_eq!(bench.control.stats().legs, 0);
+    bench.said.clear();
+    says_noise(&mut bench, IaxSubclass::Hangup);
+    assert!(bench.said.is_empty(), "{:?}", bench.said);
+    assert_eq!(bench.control.stats().undecryptable, 400);
+    bench.assert_all_gone();
 }
 
 #[test]

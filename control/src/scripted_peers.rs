@@ -35,6 +35,12 @@ type=user
 secret=sesame
 requirecalltoken=no
 context=in
+[erin]
+type=user
+secret=sesame
+encryption=yes
+requirecalltoken=no
+context=in
 [bob]
 type=peer
 host=127.0.0.3
@@ -179,8 +185,12 @@ impl Bench {
 
     /// A peer's frame arrives as it is.
     pub(crate) fn hears(&mut self, peer: &Peer, header: FullHeader, data: &[u8]) {
-        let octets = full_frame(&header, data);
-        let punt = Punt::Full { local: SocketId(0), remote: peer.address, octets: &octets };
+        self.hears_octets(peer, &full_frame(&header, data));
+    }
+
+    /// The same, whatever became of it on the way.
+    pub(crate) fn hears_octets(&mut self, peer: &Peer, octets: &[u8]) {
+        let punt = Punt::Full { local: SocketId(0), remote: peer.address, octets };
         self.control.handle_punt(self.now, CoreId(0), punt);
         self.drain();
     }

@@ -108,7 +108,8 @@ impl Secrecy {
         }
     }
 
-    /// NEW, said again or anew, and INVAL are in clear whatever was agreed; until there is a key so is an end.
+    /// NEW, said again or anew, and INVAL are in clear whatever was agreed; until there is a key, so may be an ACK and
+    /// an end.
     fn may_be_clear(&self, octets: &[u8]) -> bool {
         let Ok(frame) = FullFrame::parse(octets) else { return false };
         let header = frame.header();
@@ -118,6 +119,10 @@ impl Secrecy {
             Some(IaxSubclass::Inval) => octets.len() == FullHeader::LEN,
             Some(IaxSubclass::Hangup | IaxSubclass::Reject) => {
                 matches!(self, Self::Awaited(_)) && sound(&frame)
+            }
+            // Of the challenge, by who encrypts from the answer on; no encrypted frame is so short.
+            Some(IaxSubclass::Ack) => {
+                matches!(self, Self::Awaited(_)) && octets.len() == FullHeader::LEN
             }
             _ => false,
         }
@@ -221,6 +226,7 @@ mod tests {
         }
         let mut awaited = Secrecy::Awaited(Box::new([CallKey([7; 16])]));
         assert!(hears(&mut awaited, &frame(IaxSubclass::Hangup, ours, &[])), "the caller gave up");
+        assert!(hears(&mut awaited, &frame(IaxSubclass::Ack, ours, &[])), "of the challenge");
         assert!(!hears(&mut awaited, &frame(IaxSubclass::AuthRep, ours, &[])));
     }
 

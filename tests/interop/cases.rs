@@ -62,7 +62,7 @@ pub(crate) fn chosen(options: &Options) -> Vec<Case> {
 }
 
 /// Cases also run between the two releases.
-const MIXED: [&str; 12] = [
+const MIXED: [&str; 19] = [
     "trunk",
     "trunk-without-timestamps",
     "no-trunk",
@@ -75,6 +75,13 @@ const MIXED: [&str; 12] = [
     "cancel",
     "hang-up-callee",
     "text",
+    "plaintext",
+    "rsa",
+    "rsa-aes128",
+    "aes128",
+    "aes128-no-trunk",
+    "aes128-dtmf",
+    "g711",
 ];
 
 fn table() -> Vec<Case> {
@@ -171,6 +178,7 @@ fn table() -> Vec<Case> {
     row("hang-up-callee", 8, "the callee ends the call", usual, plays::hang_up_callee);
     row("cancel", 8, "the caller gives up while it rings", usual, plays::cancel);
     row("text", 9, "text arrives octet for octet", usual, plays::text);
+    row("long-text", 9, "text longer than a packet arrives", usual, plays::long_text);
     row("fifty", 25, "50 calls at once, 25 each way", usual, plays::fifty);
     row("wrap", 80, "70 seconds: the 16-bit time-stamp wraps", usual, plays::wrap);
     row("wrap-no-trunk", 80, "the same in mini frames", Setup::untrunked, plays::wrap);
@@ -280,6 +288,13 @@ fn secure_rows(row: &mut Row<'_>) {
         "a callee in clear is not called",
         |s| s.switch_cipher[1] = Cipher::Forced,
         secure::callee_in_clear,
+    );
+    row(
+        "aes128-forced-by-callee",
+        6,
+        "a callee that insists refuses a switch that does not encrypt",
+        |s| s.pbx_cipher[1] = Cipher::Forced,
+        secure::callee_insists,
     );
     row("aes128-dtmf", 15, "digits, encrypted", encrypted, secure::dtmf);
     row("aes128-caller-id", 9, "number and name, encrypted", encrypted, plays::caller_id);

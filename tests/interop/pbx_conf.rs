@@ -27,6 +27,8 @@ pub(crate) const DIGITS: u16 = 106;
 pub(crate) const EARLY: u16 = 107;
 /// Sends [`WORDS`] as text, then connects the phone.
 pub(crate) const TEXT: u16 = 108;
+/// Sends [`long_words`] as text, then connects the phone.
+pub(crate) const LONG_TEXT: u16 = 109;
 /// No line of the dialplan.
 pub(crate) const NOBODY: u16 = 900;
 
@@ -36,6 +38,11 @@ pub(crate) const DIGITS_OUT: &str = "12A4#";
 pub(crate) const DIGITS_BACK: &str = "*09D#";
 /// What [`TEXT`] says.
 pub(crate) const WORDS: &str = "Rien ne va plus";
+/// What [`LONG_TEXT`] says: more than a packet of Ethernet holds, as link tables of radio hubs are.
+pub(crate) fn long_words() -> String {
+    (40_000..40_260).map(|node| format!("T{node} ")).collect()
+}
+
 /// Who calls, where it matters.
 pub(crate) const CALLER_NUMBER: &str = "+49301234";
 /// And the name.
@@ -140,6 +147,11 @@ pub(crate) fn extensions(side: Side, setup: &Setup) -> String {
          \x20same => n,SendText({WORDS})\n\
          \x20same => n,Log(NOTICE,TL sent-text ${{SENDTEXTSTATUS}})\n\
          \x20same => n,Goto(phone,${{EXTEN}},1)\n\
+         exten => {long_text},1,Gosub(arrived,s,1(${{EXTEN}}))\n\
+         \x20same => n,Answer\n\
+         \x20same => n,Wait(1)\n\
+         \x20same => n,SendText({long_words})\n\
+         \x20same => n,Goto(phone,${{EXTEN}},1)\n\
          exten => h,1,Log(NOTICE,TL bye ${{LINE}} ${{HANGUPCAUSE}})\n\
          \n\
          [arrived]\n\
@@ -181,6 +193,8 @@ pub(crate) fn extensions(side: Side, setup: &Setup) -> String {
         digits = at(DIGITS),
         early = at(EARLY),
         text = at(TEXT),
+        long_text = at(LONG_TEXT),
+        long_words = long_words().trim_end(),
     )
 }
 

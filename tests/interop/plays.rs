@@ -139,6 +139,22 @@ pub(crate) fn text(scene: &mut Scene) -> Outcome<()> {
     scene.wait_frame("TEXT", A, words)
 }
 
+/// The same of a text that no single packet holds; the capture has its beginning.
+pub(crate) fn long_text(scene: &mut Scene) -> Outcome<()> {
+    dial_and_talk(scene, lines::LONG_TEXT, 3)?;
+    let words = lines::long_words();
+    let begins = |full: &frames::Full<'_>| {
+        full.kind == kind::TEXT && full.data.len() > 1400 && words.as_bytes().starts_with(full.data)
+    };
+    scene.wait_frame("TEXT", A, begins)?;
+    let (from, to) = scene.inward(A);
+    let long = |p: &&tests::pcap::Packet| {
+        p.len > words.len() && (p.source.ip(), p.destination.ip()) == (from, to)
+    };
+    let packets = scene.capture.packets()?;
+    expect("its copies", &packets.iter().filter(long).count().to_string(), "1")
+}
+
 /// A call that is not answered: the caller's status and cause.
 pub(crate) fn fails(scene: &Scene, number: u16, status: &str) -> Outcome<()> {
     scene.dial(A, number)?;

@@ -131,6 +131,13 @@ fn new_keys(scene: &Scene, by_switch: bool) -> Outcome<()> {
     Ok(())
 }
 
+/// The callee insists on encryption, and the switch has none for it.
+pub(crate) fn callee_insists(scene: &mut Scene) -> Outcome<()> {
+    scene.provoked = vec!["[pbx-b] at 10.77.2.2:4569"];
+    fails(scene, B.number_of(lines::PHONE), "CHANUNAVAIL 50")?;
+    scene.logged("WARN", "No authority found")
+}
+
 /// Both ends take new keys in a call of five minutes, and the voice does not suffer.
 pub(crate) fn rotation(scene: &mut Scene) -> Outcome<()> {
     let calls = [scene.connect(A, lines::PHONE)?, scene.connect(B, lines::PHONE + 1)?];

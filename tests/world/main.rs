@@ -6,6 +6,7 @@ mod calls;
 mod codecs;
 mod endings;
 mod files;
+mod hub;
 mod limits;
 mod qualifying;
 mod registering;
