@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use control::{Control, Output, Question};
 use crossbeam::channel::Receiver;
-use dataplane::handoff::{CoreId, SocketId};
+use dataplane::handoff::{Command, CoreId, SocketId};
 use dataplane::net::{ControlSender, Doorbell};
 use dataplane::punts::PuntReceiver;
 use dataplane::time::Instant;
@@ -136,7 +136,13 @@ impl ControlLoop {
                     // Every core's socket has the same local address, so one duplicate speaks for all.
                     self.sender.queue(local, &remote, &octets);
                 }
-                Output::Command { core, command } => self.command(core, command),
+                Output::Command { core, command } => {
+                    if matches!(command, Command::RekeySent(..)) {
+                        // The peer must hear of the key before the core uses it.
+                        self.flush_sends();
+                    }
+                    self.command(core, command);
+                }
                 Output::Resolve(question) => self.resolve(now, question),
                 Output::Work(job) => {
                     if let Err(refused) = self.arithmetic.take(job) {
@@ -148,7 +154,7 @@ impl ControlLoop {
         }
     }
 
-    fn command(&mut self, core: CoreId, command: dataplane::handoff::Command) {
+    fn command(&mut self, core: CoreId, command: Command) {
         let Some(link) = self.links.get_mut(usize::from(core.0)) else {
             panic!("control commands core {}, there are {}", core.0, self.links.len());
         };
@@ -170,16 +176,20 @@ impl ControlLoop {
 
     /// Sends what the round has gathered.
     fn flush(&mut self, now: Instant) {
-        let refusals = &mut self.refusals;
-        self.sender.flush(|local: SocketId, remote: SocketAddr, error| {
-            refusals.count(local, remote, &error);
-        });
-        if let Some(line) = refusals.line(now) {
+        self.flush_sends();
+        if let Some(line) = self.refusals.line(now) {
             tracing::warn!("{line}");
         }
         for link in &mut self.links {
             link.commands.flush();
         }
+    }
+
+    fn flush_sends(&mut self) {
+        let refusals = &mut self.refusals;
+        self.sender.flush(|local: SocketId, remote: SocketAddr, error| {
+            refusals.count(local, remote, &error);
+        });
     }
 
     fn is_idle(&self) -> bool {
