@@ -221,7 +221,8 @@ fn hang_up(scene: &mut Scene, who: Side) -> Outcome<()> {
     let bye = scene.pbx(who.other()).event(&format!("bye {number}"), SOON)?;
     expect("the cause at the far end", &bye, "16")?;
     scene.pbx(who.other()).wait_idle(SOON)?;
-    let left = if who == A { "the caller left" } else { "[pbx-b] at" };
+    let callee_left = format!("[pbx-b] at {} left", scene.network.pbx(B));
+    let left = if who == A { "the caller left" } else { &callee_left };
     scene.logged("INFO", left)?;
     scene.logged("INFO", "cause 16 (normal clearing), talked")
 }
