@@ -336,7 +336,7 @@ fn secure_rows(row: &mut Row<'_>) {
     );
     row("aes128-cancel", 8, "given up while it rings, encrypted", encrypted, plays::cancel);
     row("aes128-text", 9, "text, encrypted", encrypted, plays::text);
-    row("aes128-fifty", 25, "50 encrypted calls at once", encrypted, plays::fifty);
+    row("aes128-twenty", 15, "20 encrypted calls at once", encrypted, plays::twenty);
     row("aes128-wrap", 80, "70 seconds, encrypted", encrypted, plays::wrap);
     row(
         "aes128-rotation",

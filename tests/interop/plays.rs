@@ -221,7 +221,8 @@ fn hang_up(scene: &mut Scene, who: Side) -> Outcome<()> {
     let bye = scene.pbx(who.other()).event(&format!("bye {number}"), SOON)?;
     expect("the cause at the far end", &bye, "16")?;
     scene.pbx(who.other()).wait_idle(SOON)?;
-    let left = if who == A { "the caller left" } else { "[pbx-b] at" };
+    let callee_left = format!("[pbx-b] at {} left", scene.network.pbx(B));
+    let left = if who == A { "the caller left" } else { &callee_left };
     scene.logged("INFO", left)?;
     scene.logged("INFO", "cause 16 (normal clearing), talked")
 }
@@ -239,9 +240,19 @@ pub(crate) fn cancel(scene: &mut Scene) -> Outcome<()> {
 
 /// Fifty calls at once.
 pub(crate) fn fifty(scene: &mut Scene) -> Outcome<()> {
+    many(scene, 25)
+}
+
+/// Twenty calls at once.
+pub(crate) fn twenty(scene: &mut Scene) -> Outcome<()> {
+    many(scene, 10)
+}
+
+fn many(scene: &mut Scene, lines_each_way: u16) -> Outcome<()> {
+    let lines = 1..=lines_each_way;
     let calls: Vec<u16> =
-        (1..=25).flat_map(|line| [B.number_of(line), A.number_of(line)]).collect();
-    for line in 1..=25 {
+        lines.clone().flat_map(|line| [B.number_of(line), A.number_of(line)]).collect();
+    for line in lines {
         for from in [A, B] {
             let number = from.other().number_of(line);
             let then = format!("extension {number}@phone");
