@@ -12,10 +12,12 @@ use dataplane::wire::{FrameType, IaxSubclass};
 use crate::conf::{MaxCallNumbers, RequireToken};
 use crate::elements::printable;
 use crate::engine::Control;
+use crate::leg::Work;
 use crate::message;
 use crate::output::Topic;
+use crate::reliable::RTT_AT_FIRST;
 use crate::slab::Key;
-use crate::transport::{Address, HeardFrame};
+use crate::transport::{Address, HeardFrame, Opening};
 
 /// What an opening frame's token says of its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,6 +205,35 @@ impl Control {
             );
             self.complain(now, Topic::Admission, from.1, text);
         }
+    }
+
+    /// The leg of a frame that may open one, with what that frame tells of its sender; acknowledged at once where
+    /// refusals may wait. `None`: there is no room for it.
+    pub(crate) fn open_leg_for(
+        &mut self,
+        now: Instant,
+        core: CoreId,
+        from: Address,
+        heard: &HeardFrame<'_>,
+        validated: bool,
+        work: Work,
+    ) -> Option<Key> {
+        let opening = Opening { core, address: from, rtt: RTT_AT_FIRST };
+        let key = self.open_leg(now, opening, work)?;
+        let header = *heard.frame.header();
+        let leg = self.legs.get_mut(key)?;
+        leg.theirs = Some(header.source);
+        leg.opening =
+            Some((header.timestamp, heard.elements.call_token.unwrap_or_default().into()));
+        leg.unvalidated = !validated;
+        let _ = leg.reliable.arrive(&header, true);
+        self.unvalidated += u32::from(!validated);
+        let pair = leg.pair;
+        self.associations.get_mut(pair).learn_theirs(header.source, key);
+        if self.config.general.delay_reject {
+            self.send_ack(key, &header);
+        }
+        Some(key)
     }
 
     /// Whether this very frame, late or repeated on the way, has opened a leg that has ended since: the token, and with

@@ -27,9 +27,9 @@ use crate::message;
 use crate::output::Topic;
 use crate::peer::PeerState;
 use crate::proof::{self, Judgement};
-use crate::reliable::{OnAck, RTT_AT_FIRST};
+use crate::reliable::OnAck;
 use crate::slab::Key;
-use crate::transport::{Address, HeardFrame, Opening, iax};
+use crate::transport::{Address, HeardFrame, iax};
 
 /// How long a refusal of credentials waits under `delayreject`.
 const REFUSAL_DELAY: Duration = Duration::from_secs(1);
@@ -66,29 +66,18 @@ impl Control {
             asks: false,
             user,
         });
-        let opening = Opening { core, address: from, rtt: RTT_AT_FIRST };
-        let Some(key) = self.open_leg(now, opening, Work::Caller(Some(setup))) else {
+        let work = Work::Caller(Some(setup));
+        let Some(key) = self.open_leg_for(now, core, from, heard, validated, work) else {
             return false;
         };
-        let header = *heard.frame.header();
-        let Some(leg) = self.legs.get_mut(key) else { return false };
-        leg.state = LegState::Waiting;
-        leg.theirs = Some(header.source);
-        leg.opening =
-            Some((header.timestamp, heard.elements.call_token.unwrap_or_default().into()));
-        leg.proven = validated;
-        leg.unvalidated = !validated;
-        let _ = leg.reliable.arrive(&header, true);
-        self.unvalidated += u32::from(!validated);
-        let pair = leg.pair;
-        self.associations.get_mut(pair).learn_theirs(header.source, key);
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.state = LegState::Waiting;
+            leg.proven = validated;
+        }
         self.note_formats(key, elements);
         self.start_keep_alive(now, key);
-        if self.config.general.delay_reject {
-            self.send_ack(key, &header);
-        }
         self.challenge_or_route(now, key, elements.version);
-        self.acknowledge_opening(now, key, &header);
+        self.acknowledge_opening(now, key, heard.frame.header());
         true
     }
 

@@ -14,9 +14,9 @@ use crate::leg::{LegState, RegistrarSetup, Work};
 use crate::message;
 use crate::output::{LogLevel, Topic};
 use crate::proof::{self, Judgement};
-use crate::reliable::{OnAck, RTT_AT_FIRST};
+use crate::reliable::OnAck;
 use crate::slab::Key;
-use crate::transport::{Address, HeardFrame, Opening, iax};
+use crate::transport::{Address, HeardFrame, iax};
 
 /// What a registration lives longer than was granted, for a refresh that is late.
 const GRACE: Duration = Duration::from_secs(10);
@@ -44,23 +44,12 @@ impl Control {
             release: heard.iax() == Some(IaxSubclass::RegRel),
             refusal: None,
         });
-        let opening = Opening { core, address: from, rtt: RTT_AT_FIRST };
-        let Some(key) = self.open_leg(now, opening, Work::Registrar(setup)) else { return false };
-        let header = *heard.frame.header();
-        let Some(leg) = self.legs.get_mut(key) else { return false };
-        leg.theirs = Some(header.source);
-        leg.opening =
-            Some((header.timestamp, heard.elements.call_token.unwrap_or_default().into()));
-        leg.unvalidated = !validated;
-        let _ = leg.reliable.arrive(&header, true);
-        self.unvalidated += u32::from(!validated);
-        let pair = leg.pair;
-        self.associations.get_mut(pair).learn_theirs(header.source, key);
-        if self.config.general.delay_reject {
-            self.send_ack(key, &header);
-        }
+        let work = Work::Registrar(setup);
+        let Some(key) = self.open_leg_for(now, core, from, heard, validated, work) else {
+            return false;
+        };
         self.challenge_registrant(now, key);
-        self.acknowledge_opening(now, key, &header);
+        self.acknowledge_opening(now, key, heard.frame.header());
         true
     }
 
