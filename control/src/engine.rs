@@ -194,7 +194,7 @@ impl Control {
             strangers,
             complaints,
         };
-        control.start_names(now);
+        control.start_names();
         control.start_peers(now);
         control.start_registrants(now);
         control
@@ -229,7 +229,7 @@ impl Control {
                 Due::Call(call) => self.call_due(now, call),
                 Due::Peer(peer) => self.peer_due(now, peer),
                 Due::Registrant(index) => self.registrant_due(now, index),
-                Due::Name(ticket) => self.name_due(now, ticket),
+                Due::Name(ticket) => self.name_due(ticket),
             }
         }
     }

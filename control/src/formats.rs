@@ -44,7 +44,7 @@ impl Control {
 
     /// Whether voice of this format, heard in a full frame, goes on to the other leg. What follows it in mini frames
     /// is kept back on the core if it does not.
-    pub(crate) fn format_passes(&mut self, now: Instant, key: Key, format: MediaFormat) -> bool {
+    pub(crate) fn format_passes(&mut self, key: Key, format: MediaFormat) -> bool {
         let Some(partner) = self.partner(key) else { return true };
         let of_partner = self.legs.get(partner).map_or(Capability::NONE, |leg| leg.media.formats);
         let converted =
@@ -59,7 +59,7 @@ impl Control {
             self.command_relay(key, Command::Quelch(relay, !passes || quelched));
         }
         if !passes {
-            self.tell_of_format(now, key, "voice", Some(format));
+            self.tell_of_format(key, "voice", Some(format));
         }
         passes
     }
@@ -77,7 +77,7 @@ impl Control {
             return;
         }
         if !format.is_some_and(|format| self.both_can_do(key, format)) {
-            return self.tell_of_format(now, key, "video", format);
+            return self.tell_of_format(key, "video", format);
         }
         let kind = (header.frame_type, header.subclass);
         let data = heard.frame.data();
@@ -91,7 +91,7 @@ impl Control {
     }
 
     /// One line a leg, however many frames go no further.
-    fn tell_of_format(&mut self, _now: Instant, key: Key, what: &str, format: Option<MediaFormat>) {
+    fn tell_of_format(&mut self, key: Key, what: &str, format: Option<MediaFormat>) {
         let Some(remote) = self.remote_of(key) else { return };
         let Some(leg) = self.legs.get_mut(key) else { return };
         if std::mem::replace(&mut leg.media.told_of_format, true) {

@@ -306,7 +306,7 @@ impl Control {
         let Some(format) = header.subclass.as_voice().filter(|format| format.is_audio()) else {
             return; // acknowledged all the same, unlike in Asterisk, or it would come again and again
         };
-        if !self.format_passes(now, key, format) {
+        if !self.format_passes(key, format) {
             return;
         }
         let Some(leg) = self.legs.get_mut(key) else { return };

@@ -41,7 +41,7 @@ impl Names {
 
 impl Control {
     /// Asks for every name of the configuration.
-    pub(crate) fn start_names(&mut self, now: Instant) {
+    pub(crate) fn start_names(&mut self) {
         let peers = self
             .config
             .peers
@@ -58,12 +58,12 @@ impl Control {
         };
         self.names = Names(peers.chain(lines).filter_map(entry).collect());
         for ticket in 0..self.names.0.len() as u32 {
-            self.name_due(now, Ticket(ticket));
+            self.name_due(Ticket(ticket));
         }
     }
 
     /// Asks for a name (again). The next time is set by the answer.
-    pub(crate) fn name_due(&mut self, _now: Instant, ticket: Ticket) {
+    pub(crate) fn name_due(&mut self, ticket: Ticket) {
         let srv = self.config.general.srv_lookup;
         if let Some(entry) = self.names.0.get(ticket.0 as usize).filter(|_| !self.closing) {
             let question = Question { ticket, name: entry.name.clone(), port: entry.port, srv };
